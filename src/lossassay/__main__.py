@@ -1,0 +1,6 @@
+"""``python -m lossassay``."""
+
+from lossassay.cli import main
+
+if __name__ == "__main__":
+    main()

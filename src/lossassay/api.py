@@ -1,0 +1,244 @@
+"""The public functions, one for each command. They return values; only the command line prints."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lossassay.config import DataConfig, Study, load_study
+from lossassay.data import cache as image_cache
+from lossassay.data.audit import audit as audit_images
+from lossassay.data.cache import open_cache
+from lossassay.data.manifest import Finding, Manifest
+from lossassay.reporting.page import write_report
+from lossassay.study.analyse import analyse
+from lossassay.study.draft import study_file
+from lossassay.study.estimate import Estimate, estimate
+from lossassay.study.gallery import write_gallery
+from lossassay.study.look import look
+from lossassay.study.paper import add_paper
+from lossassay.study.plan import Plan, make_plan
+from lossassay.study.presets import PaperSet, demo_study, paper_study
+from lossassay.study.results import StudyResults, load_results
+from lossassay.study.run import Progress, run_study
+
+__all__ = [
+    "Progress",
+    "Results",
+    "audit",
+    "cache_entries",
+    "clear_cache",
+    "demo",
+    "load_study",
+    "new",
+    "paper",
+    "plan",
+    "plan_in_words",
+    "report",
+    "run",
+]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's answers.
+
+    Args:
+        stored: Everything that stands in the out folder.
+    """
+
+    stored: StudyResults
+
+    @property
+    def folder(self) -> Path:
+        """The out folder."""
+        return self.stored.folder
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """One row per run, with every yardstick on the test part."""
+        return self.stored.tables["runs"]
+
+    @property
+    def arms(self) -> pl.DataFrame:
+        """One row per arm and yardstick: estimate and t interval over replicates."""
+        return self.stored.tables["arms"]
+
+    @property
+    def comparisons(self) -> pl.DataFrame:
+        """One row per pair of arms and yardstick: difference, interval, and for the primary metric the verdict."""
+        return self.stored.tables["comparisons"]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return any table of `tables/` by its name."""
+        return self.stored.tables[name]
+
+    def report(self) -> Path:
+        """Draw the report again and return its path."""
+        return write_report(self.stored)
+
+
+def run(
+    study: Study | str | Path, out: str | Path, *, workers: int | None = None, progress: Progress | None = None
+) -> Results:
+    """Plan, train, analyse and report a study; a second call goes on where the first stopped.
+
+    Args:
+        study: A study, or the path of a study file.
+        out: The out folder.
+        workers: Training processes at once; None chooses for the highest throughput. Changes no result.
+        progress: What to call on the way.
+
+    Raises:
+        LossassayError: With a message for people; what was finished is kept.
+    """
+    file_name = "study.toml" if isinstance(study, Study) else Path(study).name
+    resolved = study if isinstance(study, Study) else load_study(study)
+    command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}"
+    progress = progress or Progress()
+    _train_and_analyse(resolved, Path(out), workers, command, progress)
+    return _drawn(Path(out), progress)
+
+
+def demo(out: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Results:
+    """Run a full study on the handwritten digits that ship with scikit-learn: four losses, eight replicates."""
+    progress = progress or Progress()
+    _train_and_analyse(demo_study(), Path(out), workers, "lossassay demo", progress)
+    return _drawn(Path(out), progress)
+
+
+def paper(
+    which: PaperSet,
+    data: str | Path,
+    *,
+    out: str | Path,
+    replicates: int = 1,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Repeat the study of Seo and Cho on your images and set its numbers beside yours.
+
+    Args:
+        which: ``"symbols"`` (400 px) or ``"cxr"`` (300 px, 100 epochs).
+        data: Class folders, a table or an .npz file.
+        out: The out folder.
+        replicates: The paper has one; the noise floor needs two or more.
+        image_size: Another size, px.
+        epochs: Another number of epochs.
+        workers: Training processes at once.
+        progress: What to call on the way.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    progress = progress or Progress()
+    study = paper_study(which, look(data).data, image_size=image_size, epochs=epochs, replicates=replicates)
+    shape = f"--image-size {study.data.image_size} --epochs {study.training.epochs} --replicates {replicates}"
+    _train_and_analyse(study, Path(out), workers, f"lossassay paper {which} --data PATH {shape}", progress)
+    add_paper(Path(out), which)
+    return _drawn(Path(out), progress)
+
+
+def plan(
+    study: Study | str | Path, *, workers: int | None = None, progress: Progress | None = None
+) -> tuple[Plan, Estimate]:
+    """List the runs of a study and measure what it will cost on this machine; nothing is written but the image cache.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    resolved = study if isinstance(study, Study) else load_study(study)
+    cache = open_cache(resolved.data, on_progress=(progress or Progress()).on_decoding)
+    planned = make_plan(resolved, cache)
+    return planned, estimate(planned, cache.images, workers)
+
+
+def plan_in_words(planned: Plan, cost: Estimate) -> list[str]:
+    """Say what a plan holds and costs, one line each."""
+    engine, model = planned.engine, planned.model
+    lines = [
+        f"model {planned.study.training.model}: {model.parameters:,} parameters, "
+        f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image",
+        f"engine {engine.device}, {engine.precision}, {cost.workers} runs at once, {engine.threads} thread(s) each",
+        f"expected time {_duration(cost.wall_seconds)} ({1 / cost.image_seconds:,.0f} training images/s per run, "
+        "measured here on a few steps)",
+        f"memory about {planned.run_memory_bytes / 2**30:.1f} GiB for each run at once",
+        f"disk {cost.disk_bytes / 2**20:,.0f} MiB, and {cost.checkpoint_bytes / 2**20:,.0f} MiB while it runs",
+    ]
+    for pair in planned.identities:
+        if pair.relation != "different":
+            lines.append(f"{pair.arm_a} and {pair.arm_b}: {pair.relation}")
+    return lines
+
+
+def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress | None = None) -> Path:
+    """Look at the data and write a commented study file with arms, margin and expected time.
+
+    Raises:
+        OutFolderError: If the file is already there.
+        DataError: If there is nothing to read.
+    """
+    target = Path(out)
+    return study_file(look(path), target, on_decoding=(progress or Progress()).on_decoding)
+
+
+def audit(path: str | Path, *, progress: Progress | None = None) -> tuple[Manifest, tuple[Finding, ...]]:
+    """Read every image once and list what is wrong with the data.
+
+    Args:
+        path: The data, or a study file that names them.
+        progress: What to call on the way.
+    """
+    if Path(path).suffix == ".toml":
+        data = load_study(path).data
+    else:
+        data = DataConfig.model_validate(look(path).data)
+    cache = open_cache(data, on_progress=(progress or Progress()).on_decoding)
+    return cache.manifest, (*cache.manifest.findings, *audit_images(cache, data.split))
+
+
+def cache_entries() -> pl.DataFrame:
+    """List the decoded images that are kept: key, images, bytes, when last used."""
+    return image_cache.cache_entries()
+
+
+def clear_cache() -> int:
+    """Delete every decoded image and return the bytes freed."""
+    return image_cache.clear_cache()
+
+
+def report(folder: str | Path) -> Results:
+    """Analyse and draw again from what is stored; nothing is trained.
+
+    Raises:
+        OutFolderError: If the folder holds no study.
+    """
+    kept = load_results(folder).facts.get("paper")
+    analyse(Path(folder))
+    if kept is not None:
+        add_paper(Path(folder), load_results(folder).study.name.removeprefix("paper-"))  # type: ignore[arg-type]
+    return _drawn(Path(folder), Progress())
+
+
+def _train_and_analyse(study: Study, folder: Path, workers: int | None, command: str, progress: Progress) -> None:
+    failures = run_study(study, folder, workers=workers, command=command, progress=progress)
+    progress.on_stage("analysis")
+    tables = analyse(folder, failures)
+    cache = open_cache(study.data)
+    write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))
+
+
+def _drawn(folder: Path, progress: Progress) -> Results:
+    progress.on_stage("report")
+    results = Results(load_results(folder))
+    results.report()
+    return results
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,290 @@
+"""The command line: talks to people. Data go to standard output, messages to standard error; nothing is ever asked.
+
+Exit codes: 0 done; 1 findings; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
+Each command is one call of the public function of the same name; torch and the rest are imported inside them.
+"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from lossassay.errors import LossassayError
+
+app = typer.Typer(
+    help="Which loss should I train my medical image classifier with? Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Out folder; made if it is not there.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Training processes at once; changes no result.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")]
+DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a table, an .npz file, or digits.")]
+
+
+def main() -> None:
+    """Run the command line; errors for people become one message and exit code 2."""
+    try:
+        app()
+    except LossassayError as error:
+        _say(f"Error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say(
+            "\nStopped. Every finished run and every finished epoch is kept: "
+            f"give the same command again to go on:\n  lossassay {shlex.join(sys.argv[1:])}"
+        )
+        sys.exit(130)
+
+
+@app.command()
+def demo(out: Out = Path("demo-study"), workers: Workers = None, as_json: AsJson = False) -> None:
+    """A full study on handwritten digits that ship with scikit-learn, then the path of its report."""
+    from lossassay import api
+
+    _finish(api.demo, out, workers, as_json)
+
+
+@app.command()
+def run(study: StudyFile, out: Out, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Plan, train, analyse, report; a second call goes on where the first stopped."""
+    from lossassay import api
+
+    _finish(lambda **options: api.run(study, **options), out, workers, as_json)
+
+
+@app.command()
+def paper(
+    which: Annotated[Literal["symbols", "cxr"], typer.Argument(metavar="symbols|cxr", help="The set.")],
+    data: Annotated[str, typer.Option("--data", metavar="PATH", help="The images.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Out folder; default: paper-SET.")] = None,
+    replicates: Annotated[int, typer.Option(min=1, help="The paper has 1; the noise floor needs 2 or more.")] = 1,
+    image_size: Annotated[int | None, typer.Option(min=32, help="px; default: the paper's 400 or 300.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the paper's 100 for cxr; 5 for symbols.")] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """The paper's study (Seo and Cho), with its own numbers beside ours."""
+    from lossassay import api
+
+    def work(**options: Any) -> Any:
+        return api.paper(which, data, replicates=replicates, image_size=image_size, epochs=epochs, **options)
+
+    results = _finish(work, out or Path(f"paper-{which}"), workers, as_json, answers=False)
+    if not as_json:
+        table = results.stored.facts["paper"]
+        _table(table["columns"], table["rows"], title=table["title"])
+        for note in table["notes"]:
+            typer.echo(f"- {note}")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An out folder.")]) -> None:
+    """Analyse and draw again from what is stored; nothing is trained."""
+    from lossassay import api
+
+    results = api.report(folder)
+    typer.echo(str(results.folder / "report.html"))
+
+
+@app.command()
+def plan(study: StudyFile, workers: Workers = None, as_json: AsJson = False) -> None:
+    """List the runs of a study with expected time, memory and disk, from a short measurement on this machine."""
+    from lossassay import api
+    from lossassay.progress import StudyDisplay
+
+    with StudyDisplay() as display:
+        planned, cost = api.plan(study, workers=workers, progress=display.progress)
+    if as_json:
+        return _json({"runs": [_run_line(run) for run in planned.runs], "cost": cost.__dict__})
+    _table(
+        ["run", "replicate", "arm", "train", "validation", "test"],
+        [[run.id, str(run.replicate), run.arm, *_part_sizes(planned, run.replicate)] for run in planned.runs],
+        title=f"{len(planned.runs)} runs of {planned.study.name!r}",
+    )
+    for line in api.plan_in_words(planned, cost):
+        typer.echo(line)
+
+
+@app.command()
+def new(
+    path: DataPath,
+    out: Annotated[Path, typer.Option("--out", help="The file to write; never overwritten.")] = Path("study.toml"),
+) -> None:
+    """Look at the data and write a commented study file."""
+    from lossassay import api
+    from lossassay.progress import StudyDisplay
+
+    with StudyDisplay() as display:
+        written = api.new(path, out, progress=display.progress)
+    _say(f"Written. Read it, set the margin, then: lossassay run {shlex.quote(str(written))} --out results")
+    typer.echo(str(written))
+
+
+@app.command()
+def audit(path: DataPath, as_json: AsJson = False) -> None:
+    """What is in the data, and what is wrong with it; exit code 1 on issues. A study file may stand for its data."""
+    from lossassay import api
+    from lossassay.progress import StudyDisplay
+
+    with StudyDisplay() as display:
+        manifest, findings = api.audit(path, progress=display.progress)
+    if as_json:
+        _json({"rows": len(manifest.rows), "findings": [finding.__dict__ for finding in findings]})
+    else:
+        typer.echo(f"{len(manifest.rows):,} readable images, {len(manifest.class_names)} classes")
+        for finding in findings:
+            typer.echo(f"\n[{finding.severity}] {finding.code}: {finding.message}\n  {finding.advice}")
+            for name in finding.paths[:10]:
+                typer.echo(f"    {name}")
+            if len(finding.paths) > 10:
+                typer.echo(f"    and {len(finding.paths) - 10} more (all of them: --json)")
+    if any(finding.severity == "issue" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def losses(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One loss in full.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The catalogue of losses: formula, paper, defaults, what each needs."""
+    from lossassay.catalogue.losses import LOSSES, canonical_name
+
+    chosen = [canonical_name(name)] if name else list(LOSSES)
+    if as_json:
+        return _json([_loss_as_data(key) for key in chosen])
+    if name is None:
+        rows = [[key, LOSSES[key].encoding, ", ".join(LOSSES[key].tasks), LOSSES[key].when] for key in chosen]
+        return _table(["loss", "labels", "tasks", "when"], rows, title=f"{len(rows)} losses")
+    for key, value in _loss_as_data(chosen[0]).items():
+        typer.echo(f"{key.replace('_', ' '):>18}  {value if not isinstance(value, list) else ', '.join(value)}")
+
+
+cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+@cache_app.command("show")
+def cache_show(as_json: AsJson = False) -> None:
+    """List what the cache holds, and its limit."""
+    from lossassay import api
+
+    entries = api.cache_entries()
+    if as_json:
+        return _json(entries.to_dicts())
+    _table(entries.columns, [[str(value) for value in row] for row in entries.rows()], title=f"{len(entries)} entries")
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Delete every decoded image; studies decode again when they need to."""
+    from lossassay import api
+
+    typer.echo(f"{api.clear_cache() / 2**20:,.1f} MiB freed")
+
+
+def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers: bool = True) -> Any:
+    """Run a study with its display, then print its answers and the path of its report."""
+    from lossassay.progress import StudyDisplay
+
+    with StudyDisplay() as display:
+        results = work(out=out, workers=workers, progress=display.progress)
+    for message in results.stored.facts["failures"]:
+        _say(f"A run failed: {message}")
+    if as_json:
+        _json({"comparisons": results.comparisons.to_dicts(), "report": str(results.folder / "report.html")})
+    elif answers:
+        _answers(results)
+    if not as_json:
+        typer.echo(f"Report: {results.folder / 'report.html'}")
+    return results
+
+
+def _answers(results: Any) -> None:
+    primary = results.comparisons.filter(results.comparisons["primary"])
+    rows = [
+        [
+            row["arm_a"],
+            row["arm_b"],
+            _number(row["difference"]),
+            f"{_number(row['low'])} to {_number(row['high'])}",
+            row["verdict"],
+        ]
+        for row in primary.iter_rows(named=True)
+    ]
+    facts = results.stored.facts
+    metric = facts["primary_metric"].replace("_", " ")
+    title = f"Differences in {metric}, a minus b; {facts['replicates_planned']} replicates, scope {facts['scope']}"
+    _table(["arm a", "arm b", "difference", f"{100 * (1 - facts['alpha']):g} % interval", "verdict"], rows, title=title)
+    arms = results.arms.filter(results.arms["metric"] == facts["primary_metric"])
+    _table(
+        ["arm", metric, "interval"],
+        [
+            [row["arm"], f"{row['estimate']:.4f}", f"{_number(row['low'])[1:]} to {_number(row['high'])[1:]}"]
+            for row in arms.iter_rows(named=True)
+        ],
+        title="Arms",
+    )
+
+
+def _number(value: float | None) -> str:
+    return " none" if value is None else f"{value:+.4f}"
+
+
+def _run_line(run: Any) -> dict[str, Any]:
+    return {"id": run.id, "arm": run.arm, "replicate": run.replicate, "seeds": run.spec.seeds.as_dict()}
+
+
+def _part_sizes(planned: Any, replicate: int) -> list[str]:
+    own = planned.splits[replicate]
+    return [f"{len(part):,}" for part in (own.train, own.validation, own.test)]
+
+
+def _loss_as_data(name: str) -> dict[str, Any]:
+    from lossassay.catalogue.losses import LOSSES
+
+    spec = LOSSES[name]
+    hyper_parameters = [f"{key} = {p.default} ({p.range}; {p.meaning})" for key, p in spec.hyper_parameters.items()]
+    return {
+        "name": name,
+        "title": spec.title,
+        "when": spec.when,
+        "formula": spec.formula,
+        "paper": spec.paper,
+        "tasks": list(spec.tasks),
+        "labels": spec.encoding,
+        "kind": spec.kind,
+        "link": spec.link,
+        "hyper_parameters": hyper_parameters,
+        "aliases": list(spec.aliases),
+        "oracle": spec.oracle,
+    }
+
+
+def _table(columns: list[str], rows: list[list[str]], *, title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell).replace("[", "\\[") for cell in row))
+    Console().print(table)
+
+
+def _json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

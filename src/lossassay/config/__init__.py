@@ -1,0 +1,25 @@
+"""study.toml → a frozen, validated `Study`."""
+
+from lossassay.config.load import load_study, parse_study, study_as_toml
+from lossassay.config.schema import (
+    ArmConfig,
+    AugmentConfig,
+    DataConfig,
+    EvidenceConfig,
+    SplitConfig,
+    Study,
+    TrainingConfig,
+)
+
+__all__ = [
+    "ArmConfig",
+    "AugmentConfig",
+    "DataConfig",
+    "EvidenceConfig",
+    "SplitConfig",
+    "Study",
+    "TrainingConfig",
+    "load_study",
+    "parse_study",
+    "study_as_toml",
+]

@@ -1,0 +1,264 @@
+"""Reads a study file and names everything that is wrong with it at once, without importing torch."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from lossassay.catalogue.losses import LOSSES, canonical_name
+from lossassay.catalogue.models import MODELS
+from lossassay.catalogue.parameters import Parameter
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.config.schema import (
+    ARM_TRAINING_KEYS,
+    ArmConfig,
+    AugmentConfig,
+    DataConfig,
+    EvidenceConfig,
+    SplitConfig,
+    Study,
+    TrainingConfig,
+)
+from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
+
+_SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "training": TrainingConfig, "evidence": EvidenceConfig}
+_NESTED: dict[tuple[str, str], type[BaseModel]] = {
+    ("data", "split"): SplitConfig,
+    ("training", "augment"): AugmentConfig,
+}
+_ARM_OWN_KEYS = ("name", "loss", "training")
+
+
+def load_study(path: str | Path) -> Study:
+    """Read, check and resolve a study file.
+
+    Relative paths inside the file start at the file's own folder.
+
+    Args:
+        path: A TOML file.
+
+    Returns:
+        The study with every default written out and every path absolute.
+
+    Raises:
+        StudyFileError: With every problem in the file, one line each.
+    """
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise StudyFileError(
+            str(path), ["there is no such file; `lossassay new PATH` writes one from a look at your data"]
+        ) from None
+    except IsADirectoryError:
+        raise StudyFileError(str(path), ["this is a folder, a study is a TOML file"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyFileError(str(path), [f"not readable as TOML: {error}"]) from None
+    return parse_study(raw, source=str(path), folder=path.parent)
+
+
+def parse_study(raw: Mapping[str, Any], *, source: str = "the study", folder: Path | None = None) -> Study:
+    """Check a study given as a mapping (the shape of study.toml).
+
+    Args:
+        raw: The mapping.
+        source: What to call it in messages.
+        folder: Where its relative paths start; the working folder by default.
+
+    Raises:
+        StudyFileError: With every problem, one line each.
+    """
+    arms, problems = _arms(raw.get("arms"))
+    try:
+        study = Study.model_validate({**raw, "arms": arms} if arms else {k: v for k, v in raw.items() if k != "arms"})
+    except ValidationError as error:
+        problems = [*problems, *(_explain(e) for e in error.errors() if not (e["loc"] == ("arms",) and problems))]
+        raise StudyFileError(source, problems + _crosscheck_raw(raw)) from None
+    problems += _crosscheck_raw(raw) + _crosscheck(study)
+    if problems:
+        raise StudyFileError(source, problems)
+    return _with_absolute_paths(study, (folder or Path.cwd()).resolve())
+
+
+def study_as_toml(study: Study) -> str:
+    """Write a resolved study so that `load_study` reads the same study back."""
+    plain = study.model_dump(mode="json", exclude_none=True)
+    plain["arms"] = [
+        {k: v for k, v in arm.items() if k not in ("hyper_parameters", "training")}
+        | arm["hyper_parameters"]
+        | ({"training": arm["training"]} if arm["training"] else {})
+        for arm in plain["arms"]
+    ]
+    return tomli_w.dumps(plain)
+
+
+def _arms(raw: Any) -> tuple[list[ArmConfig], list[str]]:
+    """Turn the raw tables into arms with every hyper-parameter written out."""
+    if raw is None:
+        return [], ['[[arms]] is missing: name at least one loss, for example `[[arms]]` and `loss = "focal"`']
+    if not isinstance(raw, list) or not all(isinstance(arm, Mapping) for arm in raw):
+        return [], ["arms must be a list of tables: write [[arms]] with two brackets before each loss"]
+    if not raw:
+        return [], ["arms is empty: name at least one loss"]
+    arms: list[ArmConfig] = []
+    problems: list[str] = []
+    for position, table in enumerate(raw, start=1):
+        where = f"arms {position}"
+        found = list(_arm_problems(table, where))
+        problems += found
+        if not found:
+            arms.append(_arm(table))
+    names = [arm.name for arm in arms]
+    problems += [
+        f"two arms are called {name!r}: give each a `name` of its own"
+        for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    return arms, problems
+
+
+def _arm(table: Mapping[str, Any]) -> ArmConfig:
+    loss = canonical_name(table["loss"])
+    given = {key: value for key, value in table.items() if key not in _ARM_OWN_KEYS}
+    defaults = {key: parameter.default for key, parameter in LOSSES[loss].hyper_parameters.items()}
+    training = dict(table.get("training", {}))
+    label = " ".join([loss, *(f"{key}={value:g}" for key, value in {**given, **training}.items() if _is_number(value))])
+    return ArmConfig(name=table.get("name", label), loss=loss, hyper_parameters=defaults | given, training=training)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _arm_problems(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    if not isinstance(table.get("name", ""), str):
+        yield f"{where}: name must be text, got {table['name']!r}"
+    loss = table.get("loss")
+    if not isinstance(loss, str):
+        yield f"{where}: `loss` must be the name of a loss, got {loss!r}; `lossassay losses` lists them"
+        return
+    try:
+        spec = LOSSES[canonical_name(loss)]
+    except UnknownNameError as error:
+        yield f"{where}: {error}"
+        return
+    given = {key: value for key, value in table.items() if key not in _ARM_OWN_KEYS}
+    yield from _option_problems(given, spec.hyper_parameters, f"{where} ({loss})", "hyper-parameter")
+    yield from _arm_training_problems(table.get("training", {}), where)
+
+
+def _arm_training_problems(training: Any, where: str) -> Iterator[str]:
+    if not isinstance(training, Mapping):
+        yield f"{where}: training must be a table like {{ learning_rate = 3e-4 }}, got {training!r}"
+        return
+    for key in training:
+        if key not in ARM_TRAINING_KEYS:
+            yield (
+                f"{where}: training.{key} cannot differ between arms; these can: {', '.join(ARM_TRAINING_KEYS)}."
+                f"{did_you_mean(key, ARM_TRAINING_KEYS)}"
+            )
+    known = {key: value for key, value in training.items() if key in ARM_TRAINING_KEYS}
+    try:
+        TrainingConfig.model_validate(known)
+    except ValidationError as error:
+        yield from (f"{where}: {_explain(e, prefix=('training',))}" for e in error.errors())
+
+
+def _option_problems(given: Mapping[str, Any], known: Mapping[str, Parameter], where: str, noun: str) -> Iterator[str]:
+    for key, value in given.items():
+        if key in known:
+            problem = known[key].problem(value)
+            if problem:
+                yield f"{where}: {key}: {problem}"
+        else:
+            listing = f"known: {', '.join(sorted(known))}" if known else "it has none"
+            yield f"{where}: no {noun} is called {key!r}; {listing}.{did_you_mean(key, [*known, *_ARM_OWN_KEYS])}"
+
+
+def _explain(error: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
+    """Turn one pydantic error into a sentence with its place, what came and what was expected."""
+    location = (*prefix, *(str(part) for part in error["loc"]))
+    place = ".".join(part for part in location if "[" not in part and not part.startswith(("literal", "constrained")))
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        return f"{place}: no such key; known: {', '.join(known)}.{did_you_mean(location[-1], known)}"
+    if error["type"] == "missing":
+        return f"{place}: missing, and it has no default"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{place}: {message}, got {error['input']!r}"
+
+
+def _known_keys(section: tuple[str, ...]) -> list[str]:
+    if section[:2] in _NESTED:
+        return list(_NESTED[section[:2]].model_fields)  # type: ignore[index]
+    if section and section[0] in _SECTIONS:
+        return list(_SECTIONS[section[0]].model_fields)
+    return list(Study.model_fields)
+
+
+def _crosscheck_raw(raw: Mapping[str, Any]) -> list[str]:
+    """Names that point into the catalogues; checked even when other parts of the file are wrong."""
+    problems: list[str] = []
+    training, evidence = _section(raw, "training"), _section(raw, "evidence")
+    model = training.get("model", "paper_cnn")
+    options = training.get("model_options", {})
+    if isinstance(model, str) and ":" not in model:
+        if model not in MODELS:
+            problems.append(f"training.model: {unknown_name('model', model, MODELS)} Your own: `module:function`.")
+        elif isinstance(options, Mapping):
+            problems += _option_problems(options, MODELS[model].options, f"training.model_options ({model})", "option")
+    metric = evidence.get("metric")
+    if isinstance(metric, str) and metric not in YARDSTICKS:
+        problems.append(f"evidence.metric: {unknown_name('yardstick', metric, YARDSTICKS)}")
+    return problems
+
+
+def _section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = raw.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _crosscheck(study: Study) -> list[str]:
+    problems = []
+    names = [arm.name for arm in study.arms]
+    if study.evidence.compare != "all" and study.evidence.compare not in names:
+        problems.append(
+            f'evidence.compare: {study.evidence.compare!r} is no arm; use "all" or one of {", ".join(names)}.'
+            f"{did_you_mean(study.evidence.compare, names)}"
+        )
+    split = study.data.split
+    if not split.official and split.validation + split.test >= 1:
+        problems.append(
+            f"data.split: validation {split.validation:g} and test {split.test:g} leave nothing to train on; "
+            "together they must stay below 1"
+        )
+    for arm in study.arms:
+        if LOSSES[arm.loss].kind == "batch" and study.training_of(arm).class_weights != "none":
+            problems.append(
+                f"arm {arm.name!r}: {arm.loss} exists only for a whole batch, so class weights have no meaning for it; "
+                'give this arm `training = { class_weights = "none" }` or leave it out'
+            )
+    return problems
+
+
+def _with_absolute_paths(study: Study, folder: Path) -> Study:
+    def absolute(path: str) -> str:
+        return str((folder / Path(path).expanduser()).resolve())
+
+    data = study.data
+    if data.path != "digits":
+        data = data.model_copy(update={"path": absolute(data.path)})
+    training = study.training
+    if training.weights is not None:
+        training = training.model_copy(update={"weights": absolute(training.weights)})
+    if training.model in MODELS:
+        defaults = {key: parameter.default for key, parameter in MODELS[training.model].options.items()}
+        options = {key: _plain(value) for key, value in (defaults | training.model_options).items()}
+        training = training.model_copy(update={"model_options": options})
+    return study.model_copy(update={"data": data, "training": training})
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,364 @@
+"""The meaning of training: one run, one straight loop."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lossassay import losses, metrics
+from lossassay.catalogue.losses import LossSpec, Task
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.engine import measure
+from lossassay.engine.batches import Preprocessor, augment, batches, epoch_order, pixel_statistics
+from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
+from lossassay.engine.seeds import derive
+from lossassay.engine.spec import (
+    Array,
+    Checkpoint,
+    EpochRecord,
+    Predictions,
+    RunData,
+    RunResult,
+    RunSpec,
+)
+from lossassay.models import build, freeze_features, load_weights
+
+
+def train(
+    run: RunSpec,
+    data: RunData,
+    *,
+    resume: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] = lambda checkpoint: None,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> RunResult:
+    """Train one arm in one replicate, and predict its validation and test parts.
+
+    The result depends on the arguments alone: the same run gives the same bits, also when it is interrupted after
+    any epoch and goes on from the checkpoint. The caller's random state and thread count are left as they were.
+
+    Args:
+        run: What to train.
+        data: What to learn from.
+        resume: Where an interrupted run goes on.
+        save: Called with the state after every epoch but the last; its tensors are live, so they must be written
+            or copied before it returns.
+        on_epoch: Called with each line of the history.
+
+    Raises:
+        ModelError: If the model cannot be built for these images.
+        LabelError: If the labels do not fit the loss.
+    """
+    with _isolated(run):
+        measure.start_counting_memory(run.engine.device)
+        bench = _Bench.set_up(run, data)
+        state = _State(bench) if resume is None else _State.restore(bench, resume)
+        while state.epoch < run.training.epochs and not state.diverged:
+            record = _train_epoch(bench, state)
+            on_epoch(record)
+            if state.epoch < run.training.epochs and not state.diverged:
+                save(state.checkpoint())
+        return _finish(bench, state)
+
+
+def seconds_per_image(run: RunSpec, data: RunData, *, steps: int = 3) -> float:
+    """Return the seconds that training takes per image, from the fastest of a few steps after one to warm up."""
+    with _isolated(run):
+        bench = _Bench.set_up(run, data)
+        state = _State(bench)
+        state.model.train()
+        rows = next(batches(epoch_order(data.train, run.seeds.order, 1), run.training.batch_size))
+        draws = torch.Generator().manual_seed(0)
+        seconds = []
+        for _ in range(1 + steps):
+            started = time.perf_counter()
+            loss, _correct_decisions = _step(bench, state, rows, run.training.learning_rate, draws)
+            float(loss)  # waits for the device
+            seconds.append(time.perf_counter() - started)
+        return min(seconds[1:]) / len(rows)
+
+
+@contextmanager
+def _isolated(run: RunSpec) -> Iterator[None]:
+    """Keep random numbers and threads to this run."""
+    threads = torch.get_num_threads()
+    devices = list(range(torch.cuda.device_count())) if run.engine.device == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.set_num_threads(run.engine.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    """What stays the same over the epochs of a run."""
+
+    run: RunSpec
+    data: RunData
+    loss: losses.Loss
+    labels: torch.Tensor  # of all rows, in the loss's encoding
+    row_weights: torch.Tensor  # class weight of each row, [N]
+    preprocess: Preprocessor
+    pixel_mean: tuple[float, ...]
+    pixel_sd: tuple[float, ...]
+    total_steps: int
+    init_digest: str
+
+    @classmethod
+    def set_up(cls, run: RunSpec, data: RunData) -> "_Bench":
+        loss = losses.get(run.loss, **run.hyper_parameters)
+        labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding)
+        mean, sd = pixel_statistics(data.images, data.train)
+        steps = sum(1 for _ in batches(data.train, run.training.batch_size))
+        device = run.engine.device
+        return cls(
+            run=run,
+            data=data,
+            loss=loss,
+            labels=labels.to(device),
+            row_weights=_row_weights(run, data).to(device),
+            preprocess=Preprocessor(data.images, mean, sd, device),
+            pixel_mean=mean,
+            pixel_sd=sd,
+            total_steps=steps * run.training.epochs,
+            init_digest=measure.digest_of_tensors(_new_model(run, data).features.state_dict()),
+        )
+
+
+def _row_weights(run: RunSpec, data: RunData) -> torch.Tensor:
+    """Class weights by row; "balanced" is N / (K n_c), counted on the training part (mean 1 over it)."""
+    choice = run.training.class_weights
+    if choice == "none":
+        return torch.ones(len(data.labels))
+    if choice == "balanced":
+        counts = np.bincount(data.labels[data.train], minlength=data.num_classes)
+        by_class = len(data.train) / (data.num_classes * np.maximum(counts, 1))
+    else:
+        by_class = np.asarray(choice)
+    return torch.from_numpy(by_class[data.labels].astype(np.float32))
+
+
+def _new_model(run: RunSpec, data: RunData) -> Any:
+    """The model as it starts; the same for all arms of a replicate, up to the head."""
+    model = build(
+        run.training.model,
+        run.training.model_options,
+        channels=data.images.shape[-1],
+        image_size=data.images.shape[-2],
+        dimensions=data.images.ndim - 2,
+        num_outputs=data.num_classes,
+        seed=run.seeds.init,
+    )
+    if run.training.weights is not None:
+        load_weights(model, run.training.weights)
+    if run.training.freeze_features:
+        freeze_features(model)
+    memory_format = torch.channels_last if data.images.ndim == 4 else torch.channels_last_3d
+    return model.to(device=run.engine.device, memory_format=memory_format)
+
+
+class _State:
+    """What changes from epoch to epoch."""
+
+    def __init__(self, bench: _Bench) -> None:
+        self.model: nn.Module = _new_model(bench.run, bench.data)
+        self.optimizer = make_optimizer(self.model, bench.run.training, bench.run.engine.device)
+        self.history: list[EpochRecord] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.diverged = False
+
+    @classmethod
+    def restore(cls, bench: _Bench, checkpoint: Checkpoint) -> "_State":
+        state = cls(bench)
+        live = state.model.state_dict()
+        for name, tensor in live.items():
+            tensor.copy_(checkpoint.tensors[f"model.{name}"])
+        restore_state(state.optimizer, checkpoint.tensors)
+        state.best_weights = {name: checkpoint.tensors[f"best.{name}"].clone() for name in live}
+        state.history, state.best_epoch = list(checkpoint.history), checkpoint.best_epoch
+        return state
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history)
+
+    def checkpoint(self) -> Checkpoint:
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        tensors |= flatten_state(self.optimizer)
+        return Checkpoint(tensors=tensors, history=tuple(self.history), best_epoch=self.best_epoch)
+
+    def keep_if_best(self, run: RunSpec, record: EpochRecord) -> None:
+        """Keep a copy of the weights (never the live tensors: those go on changing)."""
+        earlier = next((old for old in self.history if old.epoch == self.best_epoch), None)
+        self.history.append(record)
+        if run.training.selection == "last" or earlier is None or _is_better(record, earlier, run.metric):
+            self.best_epoch = record.epoch
+            self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+
+def _is_better(new: EpochRecord, old: EpochRecord, metric: str) -> bool:
+    """Compare epochs by the validation yardstick; ties go to the smaller negative log-likelihood, then the earlier."""
+    sign = 1.0 if YARDSTICKS[metric].best == "high" else -1.0
+    return (sign * new.validation_yardstick, -new.validation_nll) > (
+        sign * old.validation_yardstick,
+        -old.validation_nll,
+    )
+
+
+def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
+    """One pass over the training part, then the validation part; updates the state."""
+    run, data, epoch = bench.run, bench.data, state.epoch + 1
+    torch.manual_seed(derive(run.seeds.dropout, epoch))
+    draws = torch.Generator().manual_seed(derive(run.seeds.augmentation, epoch))
+    loss_sum = torch.zeros((), device=run.engine.device)
+    correct = torch.zeros((), device=run.engine.device)
+    started = time.perf_counter()
+    state.model.train()
+    step = bench.total_steps // run.training.epochs * (epoch - 1)
+    for rows in batches(epoch_order(data.train, run.seeds.order, epoch), run.training.batch_size):
+        rate = learning_rate_at(step, bench.total_steps, run.training)
+        batch_loss, batch_correct = _step(bench, state, rows, rate, draws)
+        loss_sum += batch_loss
+        correct += batch_correct
+        step += 1
+    train_loss = float(loss_sum) / len(data.train)  # waits for the device, so the clock below is right
+    train_seconds = time.perf_counter() - started
+    state.diverged = not np.isfinite(train_loss)
+    record = _validated(bench, state, epoch, rate, train_loss, float(correct) / len(data.train), train_seconds)
+    state.diverged = state.diverged or not np.isfinite(record.validation_nll)
+    state.keep_if_best(run, record)
+    return record
+
+
+def _step(
+    bench: _Bench, state: _State, rows: Array, rate: float, draws: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One gradient step; returns the sum of the batch's losses and its number of correct decisions."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    engine = bench.run.engine
+    images = augment(bench.preprocess(rows), bench.run.training.augment, draws)
+    index = torch.from_numpy(rows).to(engine.device)
+    labels = bench.labels[index]
+    with torch.autocast(engine.device, dtype=torch.bfloat16, enabled=engine.precision == "bf16"):
+        scores = state.model(images)
+    scores = scores.float()
+    per_example = bench.loss(scores, labels)
+    loss = (per_example * bench.row_weights[index]).sum() / len(rows)  # the only reduction, for every label encoding
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    return loss.detach() * len(rows), _correct(scores.detach(), labels, bench.data.task)
+
+
+def _correct(scores: torch.Tensor, labels: torch.Tensor, task: Task) -> torch.Tensor:
+    """Number of examples decided right; multi-label: of label decisions, divided by their number per example."""
+    if task == "multi_label":
+        return ((scores > 0) == (labels > 0.5)).float().mean(dim=-1).sum()
+    truth = labels if labels.ndim == 1 else labels.argmax(dim=-1)
+    return (scores.argmax(dim=-1) == truth).sum()
+
+
+def _validated(
+    bench: _Bench, state: _State, epoch: int, rate: float, train_loss: float, train_accuracy: float, seconds: float
+) -> EpochRecord:
+    """Predict the validation part and write the epoch's line."""
+    started = time.perf_counter()
+    predicted, own_loss = _predict(bench, state.model, bench.data.validation)
+    truth = bench.data.labels[bench.data.validation]
+    if np.isfinite(predicted.probabilities).all():
+        values = metrics.yardsticks(truth, predicted.probabilities, task=bench.data.task)
+    else:
+        values = dict.fromkeys(YARDSTICKS, float("nan"))
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        validation_loss=own_loss,
+        validation_accuracy=values["accuracy"],
+        validation_yardstick=values[bench.run.metric],
+        validation_nll=values["nll"],
+        learning_rate=rate,
+        train_seconds=seconds,
+        evaluation_seconds=time.perf_counter() - started,
+    )
+
+
+@torch.no_grad()
+def _predict(bench: _Bench, model: nn.Module, rows: Array) -> tuple[Predictions, float]:
+    """Scores in fp32, probabilities by the loss's link, and the run's own loss."""
+    model.eval()
+    parts = [model(bench.preprocess(chunk)).float() for chunk in batches(rows, bench.run.training.batch_size)]
+    scores = torch.cat(parts)
+    labels = bench.labels[torch.from_numpy(rows).to(scores.device)]
+    own_loss = float(bench.loss(scores, labels).mean())
+    probabilities = to_probabilities(scores, bench.loss.spec, bench.data.task)
+    return Predictions(rows=rows, scores=scores.cpu().numpy(), probabilities=probabilities.cpu().numpy()), own_loss
+
+
+def to_probabilities(scores: torch.Tensor, spec: LossSpec, task: Task) -> torch.Tensor:
+    """Turn scores into probabilities by the loss's link.
+
+    Softmax; or sigmoid, which for single labels is normalised to sum to one: s_c / sum of all s.
+
+    Args:
+        scores: [B K].
+        spec: Names the link.
+        task: Single-label probabilities sum to one, multi-label ones do not.
+
+    Returns:
+        [B K], from 0 to 1.
+    """
+    if spec.link == "softmax":
+        return torch.softmax(scores, dim=-1)
+    if task == "multi_label":
+        return torch.sigmoid(scores)
+    return torch.softmax(nn.functional.logsigmoid(scores), dim=-1)  # in log space: no 0 / 0 when all are near 0
+
+
+def _finish(bench: _Bench, state: _State) -> RunResult:
+    """Predict both parts with the kept weights; the test part is touched here and nowhere else."""
+    run, data = bench.run, bench.data
+    if state.diverged:
+        validation, test = _prior(bench, data.validation), _prior(bench, data.test)
+        test_loss = float("nan")
+    else:
+        state.model.load_state_dict(state.best_weights)
+        validation, _ = _predict(bench, state.model, data.validation)
+        test, test_loss = _predict(bench, state.model, data.test)
+    return RunResult(
+        status="diverged" if state.diverged else "finished",
+        history=tuple(state.history),
+        best_epoch=state.best_epoch,
+        validation=validation,
+        test=test,
+        test_loss=test_loss,
+        weights={name: tensor.detach().cpu().contiguous() for name, tensor in state.best_weights.items()},
+        pixel_mean=bench.pixel_mean,
+        pixel_sd=bench.pixel_sd,
+        label_bytes=bench.labels[torch.from_numpy(data.train).to(run.engine.device)].nbytes,
+        peak_memory_bytes=measure.peak_memory_bytes(run.engine.device),
+        init_digest=bench.init_digest,
+        order_digest=measure.digest_of_orders(data.train, run.seeds.order, run.training.epochs),
+    )
+
+
+def _prior(bench: _Bench, rows: Array) -> Predictions:
+    """What a diverged run is scored as: the class shares of the training part, for every row."""
+    data = bench.data
+    if data.task == "multi_label":
+        shares = data.labels[data.train].mean(axis=0)
+    else:
+        shares = np.bincount(data.labels[data.train], minlength=data.num_classes) / len(data.train)
+    probabilities = np.tile(shares.astype(np.float32), (len(rows), 1))
+    with np.errstate(divide="ignore"):
+        return Predictions(rows=rows, scores=np.log(probabilities), probabilities=probabilities)

@@ -1,0 +1,123 @@
+"""What the engine is told (a run and its data) and what it answers (a result)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from lossassay.catalogue.losses import Task
+from lossassay.config import TrainingConfig
+from lossassay.engine.seeds import Seeds
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """How runs are computed on this machine; fixed when a study first starts, and part of every run's name.
+
+    Args:
+        device: Where.
+        precision: ``"fp32"`` is exact single precision (no TF32); ``"bf16"`` trains under autocast and evaluates
+            in fp32.
+        threads: Processor threads of one run.
+    """
+
+    device: Literal["cpu", "cuda", "mps"]
+    precision: Literal["fp32", "bf16"]
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One arm in one replicate, fully written out."""
+
+    loss: str
+    hyper_parameters: dict[str, Any]
+    training: TrainingConfig
+    seeds: Seeds
+    engine: EngineChoice
+    metric: str  # the validation yardstick that chooses the epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """Images, labels and the split of one replicate.
+
+    Args:
+        images: [N H W C] or [N D H W C], uint8 or uint16; usually a memory map.
+        labels: Class indices int64 [N], or multi-hot float32 rows [N K].
+        num_classes: K.
+        task: What the labels are.
+        train: Rows to learn from.
+        validation: Rows that choose the epoch.
+        test: Rows that are predicted once, at the end.
+    """
+
+    images: Array
+    labels: Array
+    num_classes: int
+    task: Task
+    train: Array
+    validation: Array
+    test: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One line of a run's history; losses are means of the run's own loss per example."""
+
+    epoch: int  # from 1
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_yardstick: float
+    validation_nll: float
+    learning_rate: float
+    train_seconds: float
+    evaluation_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What a run says about some rows.
+
+    Args:
+        rows: Row numbers, [M].
+        scores: Raw outputs, float32 [M K].
+        probabilities: After the loss's link, float32 [M K]; rows sum to one for single labels.
+    """
+
+    rows: Array
+    scores: Array
+    probabilities: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """Everything a finished run leaves behind."""
+
+    status: Literal["finished", "diverged"]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    validation: Predictions
+    test: Predictions
+    test_loss: float  # the run's own loss on the test part
+    weights: dict[str, torch.Tensor]
+    pixel_mean: tuple[float, ...]  # of the training part, in grey levels
+    pixel_sd: tuple[float, ...]
+    label_bytes: int  # of the training part's labels, as fed to the loss
+    peak_memory_bytes: int
+    init_digest: str
+    order_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The state after an epoch, from which a run goes on with the same bits."""
+
+    tensors: dict[str, torch.Tensor]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int

@@ -1,0 +1,66 @@
+"""Every error that lossassay raises on purpose.
+
+LossassayError            a message for people; the command line prints it and leaves with exit code 2
+├── StudyFileError        study.toml: every problem found, all at once
+├── UnknownNameError      a loss, model, metric or column that does not exist, with the nearest that does
+├── DataError             the images, the table, the labels or the split
+├── LabelError            labels that do not fit the loss
+├── ModelError            a model that cannot be built for this input
+└── OutFolderError        the out folder belongs to something else, or cannot be written
+
+Each message says what came, what was expected and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LossassayError(Exception):
+    """Base of all errors that are meant for the user."""
+
+
+class StudyFileError(LossassayError):
+    """A study file with one or more problems.
+
+    Args:
+        source: The file's name, as the user gave it.
+        problems: One sentence for each problem, with its place in the file.
+    """
+
+    def __init__(self, source: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__(f"{source} has {count}:\n{lines}")
+
+
+class UnknownNameError(LossassayError):
+    """A name that is in no catalogue."""
+
+
+class DataError(LossassayError):
+    """Images, tables, labels or splits that cannot be used."""
+
+
+class LabelError(LossassayError):
+    """Labels whose kind, shape or range does not fit the loss."""
+
+
+class ModelError(LossassayError):
+    """A model that cannot be built or does not keep the contract."""
+
+
+class OutFolderError(LossassayError):
+    """An out folder that cannot be used for this study."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known name nearest to ``name``, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Build the error for a ``name`` of ``kind`` ('loss', 'model', ...) that is not among ``known``."""
+    known = sorted(known)
+    return UnknownNameError(f"No {kind} is called {name!r}. Known: {', '.join(known)}.{did_you_mean(name, known)}")

@@ -1,0 +1,141 @@
+"""Jobs in parallel processes on this machine.
+
+A worker is a command that reads one JSON message per line from standard input and answers in JSON lines on standard
+output. It is started afresh instead of forked or spawned by `multiprocessing`, so that it works the same in a script
+without a main guard, in a notebook and on every system; and it leaves when its standard input closes, so that no
+worker outlives the process that started it, however that one ends.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
+
+Message = dict[str, Any]
+
+
+def run_jobs(
+    jobs: Sequence[Message],
+    *,
+    command: Sequence[str],
+    setup: Message,
+    workers: int,
+    on_message: Callable[[Message], None],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run every job once, in the given order, on up to ``workers`` processes.
+
+    Args:
+        jobs: Messages with an ``"id"``; each goes to one worker.
+        command: Starts a worker.
+        setup: The first message that every worker gets.
+        workers: How many processes at most.
+        on_message: Called in the calling thread with each message of a worker. Every job ends with exactly one
+            message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``.
+        environment: Added to the environment of the workers.
+    """
+    waiting = deque(jobs)
+    messages: queue.Queue[tuple[_Worker, Message | None]] = queue.Queue()
+    busy: dict[_Worker, Message] = {}
+
+    def start() -> _Worker:
+        return _Worker(command, setup, {**os.environ, **(environment or {})}, messages)
+
+    def assign(worker: "_Worker") -> None:
+        if waiting:
+            busy[worker] = waiting.popleft()
+            worker.send(busy[worker])
+        else:
+            worker.close()
+
+    pool: set[_Worker] = set()
+    try:
+        for _ in range(min(workers, len(jobs))):
+            pool.add(worker := start())
+            assign(worker)
+        while busy:
+            worker, message = messages.get()
+            if message is None:  # the worker is gone
+                pool.discard(worker)
+                if worker in busy:
+                    job = busy.pop(worker)
+                    on_message({"event": "failed", "id": job["id"], "message": worker.last_words()})
+                    if waiting:
+                        pool.add(worker := start())
+                        assign(worker)
+                continue
+            on_message(message)
+            if message["event"] in ("done", "failed"):
+                del busy[worker]
+                assign(worker)
+    finally:
+        for worker in pool:
+            worker.stop()
+
+
+class _Worker:
+    """One worker process and the thread that reads what it says."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        setup: Message,
+        environment: Mapping[str, str],
+        messages: "queue.Queue[tuple[_Worker, Message | None]]",
+    ) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=dict(environment),
+            text=True,
+            encoding="utf-8",
+        )
+        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        self.send(setup)
+
+    def _listen(self, messages: "queue.Queue[tuple[_Worker, Message | None]]") -> None:
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        for line in self._process.stdout:
+            messages.put((self, json.loads(line)))
+        self._process.wait()
+        messages.put((self, None))
+
+    def send(self, message: Message) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # the worker is gone; its listener says so
+
+    def close(self) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+
+    def stop(self) -> None:
+        self.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def last_words(self) -> str:
+        """Say how the process ended, with the end of what it wrote to standard error."""
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", errors="replace").strip().splitlines()
+        code = self._process.returncode
+        how = f"was killed by signal {-code} (out of memory?)" if code and code < 0 else f"ended with code {code}"
+        return f"the worker process {how}" + (f": {' | '.join(lines[-3:])}" if lines else "")

@@ -1,0 +1,119 @@
+"""One progress display for a whole study, on standard error: runs done, epochs, validation yardstick, time left."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from lossassay.study.plan import Plan
+from lossassay.study.run import Progress
+
+
+class StudyDisplay:
+    """Shows what a study is doing; on anything but a terminal it prints one line per finished run instead of bars."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self._live = self.console.is_terminal
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            disable=not self._live,
+        )
+        self._decoding: TaskID | None = None
+        self._total: TaskID | None = None
+        self._epochs: TaskID | None = None
+        self._running: dict[str, TaskID] = {}
+        self._planned: dict[str, Any] = {}
+        self._done = 0
+        self._started = time.monotonic()
+        self.progress = Progress(
+            on_decoding=self._on_decoding,
+            on_plan=self._on_plan,
+            on_message=self._on_message,
+            on_stage=self._on_stage,
+        )
+
+    def __enter__(self) -> "StudyDisplay":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def _on_decoding(self, done: int, total: int) -> None:
+        if self._decoding is None:
+            self._decoding = self._bars.add_task("Decoding images", total=total, note="once; kept for the next study")
+        self._bars.update(self._decoding, completed=done)
+
+    def _on_plan(self, plan: Plan, there: int, unused: int, workers: int) -> None:
+        self._planned = {run.id: run for run in plan.runs}
+        todo = len(plan.runs) - there
+        engine = plan.engine
+        self._print(
+            f"{plan.study.name}: {len(plan.runs)} runs ({len(plan.study.arms)} arms x "
+            f"{plan.study.evidence.replicates} replicates) on {engine.device} in {engine.precision}, "
+            f"{workers} at once with {_count(engine.threads, 'thread')} each"
+        )
+        if there:
+            self._print(f"{there} of them are there already and stay valid; {todo} to train")
+        if unused:
+            self._print(f"{_count(unused, 'run')} in the folder belong to an earlier form of the study; kept, not used")
+        for identity in plan.identities:
+            if identity.relation == "same function":
+                self._print(f"same function: {identity.arm_a} and {identity.arm_b} (found before training)")
+            elif identity.relation == "proportional":
+                self._print(
+                    f"proportional: {identity.arm_a} = {identity.factor:.6g} x {identity.arm_b} in every gradient"
+                )
+        if todo:
+            self._done = there
+            self._total = self._bars.add_task("Runs", total=len(plan.runs), completed=there, note="")
+            epochs = sum(run.spec.training.epochs for run in plan.runs)
+            self._epochs = self._bars.add_task("Epochs of all runs", total=epochs, note="")
+            self._started = time.monotonic()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        run = self._planned[message["id"]]
+        if message["event"] == "epoch":
+            if message["id"] not in self._running:
+                label = f"  {run.arm}, replicate {run.replicate}"
+                self._running[message["id"]] = self._bars.add_task(label, total=run.spec.training.epochs, note="")
+            value = message["yardstick"]
+            note = "" if value is None else f"validation {run.spec.metric.replace('_', ' ')} {value:.4f}"
+            self._bars.update(self._running[message["id"]], completed=message["epoch"], note=note)
+            if self._epochs is not None:
+                self._bars.advance(self._epochs)
+            return
+        self._done += 1
+        if message["id"] in self._running:
+            self._bars.remove_task(self._running.pop(message["id"]))
+        if self._total is not None:
+            self._bars.update(self._total, completed=self._done)
+        if not self._live or message["event"] == "failed":
+            outcome = message.get("status") or f"failed: {message['message']}"
+            spent = time.monotonic() - self._started
+            self._print(
+                f"run {self._done} of {len(self._planned)} ({run.arm}, replicate {run.replicate}): {outcome}; {spent:.0f} s"
+            )
+
+    def _on_stage(self, stage: str) -> None:
+        self._print(f"{stage} ...")
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        sys.stderr.flush()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

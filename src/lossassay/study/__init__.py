@@ -1,0 +1,1 @@
+"""A study: planned, run, stored, analysed. Only `store` writes runs."""

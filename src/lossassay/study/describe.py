@@ -1,0 +1,81 @@
+"""plan.json: what was decided, in plain data, for workers, for the report and for people."""
+
+from collections import Counter
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from lossassay.data.cache import ImageCache
+from lossassay.study.machine import environment
+from lossassay.study.plan import RESULTS_VERSION, Plan
+
+
+def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
+    """Return plan.json.
+
+    Args:
+        plan: The plan.
+        cache: Its images.
+        command: How to get the same study again.
+    """
+    study = plan.study
+    return {
+        "name": study.name,
+        "lossassay_version": version("lossassay"),
+        "results_version": RESULTS_VERSION,
+        "command": command,
+        "metric": plan.metric,
+        "data": _data(plan, cache),
+        "model": {"name": study.training.model, "options": study.training.model_options, **asdict(plan.model)},
+        "engine": asdict(plan.engine),
+        "environment": environment(),
+        "run_memory_bytes": plan.run_memory_bytes,
+        "arms": {
+            arm.name: {
+                "loss": arm.loss,
+                "hyper_parameters": arm.hyper_parameters,
+                "training": study.training_of(arm).model_dump(mode="json"),
+            }
+            for arm in study.arms
+        },
+        "identities": [asdict(identity) for identity in plan.identities],
+        "gradient_scales": plan.gradient_scales,
+        "runs": [
+            {"id": run.id, "arm": run.arm, "replicate": run.replicate, "seeds": run.spec.seeds.as_dict()}
+            for run in plan.runs
+        ],
+    }
+
+
+def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
+    manifest = plan.manifest
+    if manifest.task == "multi_label":
+        counts = plan.labels.sum(axis=0).astype(int).tolist()
+    else:
+        counts = np.bincount(plan.labels, minlength=len(manifest.class_names)).tolist()
+    groups = manifest.rows["group"]
+    return {
+        "rows": len(manifest.rows),
+        "class_names": list(manifest.class_names),
+        "class_counts": counts,
+        "task": manifest.task,
+        "dimensions": manifest.dimensions,
+        "image_shape": list(cache.images.shape[1:]),
+        "pixel_type": str(cache.images.dtype),
+        "groups": None if groups.null_count() == len(groups) else groups.n_unique(),
+        "sources": dict(Counter(s for s in manifest.rows["source"].to_list() if s is not None)),
+        "cache_bytes": cache.images.nbytes,
+        "digest": cache.digest,
+        "parts": [
+            {
+                "replicate": replicate,
+                "train": len(own.train),
+                "validation": len(own.validation),
+                "test": len(own.test),
+                "largest_share_error": own.largest_share_error,
+            }
+            for replicate, own in enumerate(plan.splits)
+        ],
+    }

@@ -1,0 +1,106 @@
+"""Writes a first study file from a look at the data, with the reason beside each choice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from lossassay.config import parse_study
+from lossassay.data.cache import open_cache
+from lossassay.errors import OutFolderError
+from lossassay.study.estimate import Estimate, estimate
+from lossassay.study.look import Proposal
+from lossassay.study.plan import Plan, make_plan
+
+_ARMS = {
+    "single_label": (
+        ("categorical_crossentropy", "the reference"),
+        ("focal", "counts hard images more; gamma 0 would be cross-entropy"),
+        ("mean_squared_error", "bounded, so that one wrong label cannot dominate"),
+    ),
+    "multi_label": (("binary_crossentropy", "each finding against its absence"),),
+}
+
+
+def study_file(
+    proposal: Proposal, target: Path, *, on_decoding: Callable[[int, int], None] = lambda done, total: None
+) -> Path:
+    """Write a commented study file.
+
+    Args:
+        proposal: What a look at the data found.
+        target: The file to write.
+        on_decoding: Called with images decoded so far and in all.
+
+    Raises:
+        OutFolderError: If the file is already there.
+    """
+    if target.exists():
+        raise OutFolderError(f"{target} is already there, and is not overwritten. Name another file with --out.")
+    source = Path(proposal.data["path"])
+    name = source.stem if source.suffix else source.name
+    raw: dict[str, Any] = {"name": name, "data": proposal.data}
+    # the task is known only once the labels are read, and reading starts with a study
+    cache = open_cache(parse_study(raw | {"arms": [{"loss": "bce"}]}).data, on_progress=on_decoding)
+    task = cache.manifest.task
+    raw["arms"] = [{"loss": loss} for loss, _ in _ARMS[task]]
+    raw["training"] = {"model": "paper_cnn", "epochs": 15, "batch_size": 100}
+    raw["evidence"] = {"replicates": 10, "margin": 0.02}
+    planned = make_plan(parse_study(raw, source="the proposed study"), cache)
+    cost = estimate(planned, cache.images)
+    target.write_text(_commented(raw, proposal, planned, cost), encoding="utf-8")
+    return target
+
+
+def _commented(raw: dict[str, Any], proposal: Proposal, planned: Plan, cost: Estimate) -> str:
+    manifest = planned.manifest
+    groups = manifest.rows["group"]
+    patients = "" if groups.null_count() == len(groups) else f" of {groups.n_unique():,} groups"
+    lines = [
+        f"# {len(manifest.rows):,} images{patients}, {len(manifest.class_names)} "
+        f"{'findings' if manifest.task == 'multi_label' else 'classes'}: {', '.join(manifest.class_names)}",
+        f"# {cost.runs} runs: about {cost.wall_seconds / 60:.0f} minutes with {cost.workers} at once on this machine, "
+        f"{cost.disk_bytes / 2**20:,.0f} MiB of disk",
+        *(f"# {note}" for note in proposal.notes),
+        "",
+        _toml(name=raw["name"]),
+        "",
+        "[data]",
+        *_section(raw["data"], proposal.reasons),
+        "split = { validation = 0.1, test = 0.2 }  # drawn anew in every replicate, stratified by label",
+        "",
+        *_arms(manifest.task),
+        "[training]",
+        *_section(
+            raw["training"],
+            {"model": "the five-block network of Seo and Cho; or resnet18, or your own module:function"},
+        ),
+        "",
+        "[evidence]",
+        f'metric = "{planned.metric}"  # the primary yardstick',
+        *_section(
+            raw["evidence"],
+            {
+                "replicates": "each with its own split, weights and batch order, shared by all arms",
+                "margin": "YOUR decision: the smallest difference that matters; state it before the first run",
+            },
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _arms(task: str) -> list[str]:
+    lines = []
+    for loss, reason in _ARMS[task]:
+        lines += ["[[arms]]", f'loss = "{loss}"  # {reason}', ""]
+    return lines
+
+
+def _section(values: dict[str, Any], reasons: dict[str, str]) -> list[str]:
+    return [_toml(**{key: value}) + (f"  # {reasons[key]}" if key in reasons else "") for key, value in values.items()]
+
+
+def _toml(**value: Any) -> str:
+    return tomli_w.dumps(value).strip()

@@ -1,0 +1,138 @@
+"""What this machine is and how runs are best computed on it; measured once and kept in the user's cache folder."""
+
+import json
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import psutil
+import torch
+
+from lossassay.catalogue.models import MODELS
+from lossassay.config import TrainingConfig
+from lossassay.engine.spec import EngineChoice
+from lossassay.models import build
+
+_FASTER = 1.15  # bf16 is chosen where it is at least this much faster: below that, exactness is worth more
+_PROCESS_BYTES = 600 * 2**20  # of a worker before its first batch: Python, torch, the libraries
+_BACKWARD = 3.0  # activations, their gradients and working space, in units of the activations
+
+
+def environment() -> dict[str, Any]:
+    """Return versions and hardware for the record."""
+    packages = ("lossassay", "torch", "numpy", "scipy", "scikit-learn", "polars", "pillow")
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor_name(),
+        "cores": core_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def processor_name() -> str:
+    """Return the processor's name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int) -> EngineChoice:
+    """Fix device, precision and threads for a study.
+
+    Threads do not depend on how many workers are asked for, so that this changes no result.
+
+    Args:
+        training: What the study asks for.
+        activation_bytes: Of one image in fp32, forward.
+        num_runs: Of the whole study; fewer runs than cores get several threads each.
+    """
+    device = training.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision: Literal["fp32", "bf16"] = (
+        _fastest_precision(device) if training.precision == "auto" else training.precision
+    )
+    threads = training.threads
+    if threads == "auto":
+        at_once = min(num_runs, runs_that_fit(device, run_memory_bytes(training.batch_size, activation_bytes)))
+        threads = max(1, core_count() // max(1, at_once))
+    return EngineChoice(device=device, precision=precision, threads=threads)
+
+
+def run_memory_bytes(batch_size: int, activation_bytes: int) -> int:
+    """Return about how much memory one run needs."""
+    return _PROCESS_BYTES + int(_BACKWARD * batch_size * activation_bytes)
+
+
+def runs_that_fit(device: str, memory_bytes: int) -> int:
+    """Return how many runs may be computed at once: one per core as far as memory allows; one on a GPU."""
+    if device != "cpu":
+        return 1
+    return max(1, min(core_count(), int(0.85 * psutil.virtual_memory().total // memory_bytes)))
+
+
+def default_workers(engine: EngineChoice, memory_bytes: int) -> int:
+    """Return how many workers give the highest total throughput."""
+    fit = runs_that_fit(engine.device, memory_bytes)
+    return max(1, min(fit, core_count() // engine.threads)) if engine.device == "cpu" else 1
+
+
+def _fastest_precision(device: str) -> Literal["fp32", "bf16"]:
+    """Return bf16 where it is faster on this machine; measured once, then read from the cache folder."""
+    if device == "mps":
+        return "fp32"
+    key = f"{device} {torch.cuda.get_device_name(0) if device == 'cuda' else processor_name()} {torch.__version__}"
+    path = Path(os.environ.get("LOSSASSAY_CACHE") or platformdirs.user_cache_dir("lossassay")) / "precision.json"
+    known: dict[str, Any] = {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass  # not measured yet, or not readable: measure
+    if key not in known:
+        with torch.random.fork_rng(devices=[]):  # dropout draws
+            known[key] = {name: _step_seconds(device, dtype) for name, dtype in _PRECISIONS.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return "bf16" if known[key]["fp32"] >= _FASTER * known[key]["bf16"] else "fp32"
+
+
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def _step_seconds(device: str, dtype: torch.dtype) -> float:
+    """Seconds of a training step of the paper's CNN, batch 32 at 64 px, one thread: the best of three."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    options = {name: parameter.default for name, parameter in MODELS["paper_cnn"].options.items()}
+    model = build("paper_cnn", options, channels=1, image_size=64, dimensions=2, num_outputs=3, seed=0)
+    model = model.to(device=device, memory_format=torch.channels_last)
+    images = torch.zeros(32, 1, 64, 64, device=device).to(memory_format=torch.channels_last)
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
+            scores = model(images)
+        scores.float().square().mean().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    torch.set_num_threads(threads)
+    return min(times[2:])

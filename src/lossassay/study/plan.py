@@ -1,0 +1,216 @@
+"""A study as a list of runs, each named by the hash of everything that determines it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from lossassay.catalogue.losses import LOSSES
+from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
+from lossassay.config import ArmConfig, Study
+from lossassay.data.cache import ImageCache
+from lossassay.data.manifest import Manifest
+from lossassay.data.split import Split, split
+from lossassay.engine.seeds import Seeds, replicate_seeds
+from lossassay.engine.spec import Array, EngineChoice, RunSpec
+from lossassay.errors import LabelError, StudyFileError
+from lossassay.models import ModelDescription, activation_bytes, build, describe
+from lossassay.study.identity import Identity, find_identities, gradient_scales
+from lossassay.study.machine import choose_engine, run_memory_bytes
+
+# Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
+RESULTS_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One arm in one replicate."""
+
+    id: str
+    arm: str
+    replicate: int
+    spec: RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is decided before the first run.
+
+    Args:
+        study: As resolved.
+        manifest: The readable rows.
+        labels: int64 [N], or multi-hot float32 [N K].
+        digest: Of the data.
+        metric: The primary yardstick.
+        splits: One for each replicate.
+        engine: Device, precision and threads of every run.
+        model: Parameters and work.
+        run_memory_bytes: About what one run needs.
+        identities: Of every pair of arms.
+        gradient_scales: Of every arm at zero scores.
+        runs: In the order in which they are trained: replicate by replicate, so that arms stay complete pairs.
+    """
+
+    study: Study
+    manifest: Manifest
+    labels: Array
+    digest: str
+    metric: str
+    splits: tuple[Split, ...]
+    engine: EngineChoice
+    model: ModelDescription
+    run_memory_bytes: int
+    identities: tuple[Identity, ...]
+    gradient_scales: dict[str, float]
+    runs: tuple[PlannedRun, ...]
+
+
+def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = None) -> Plan:
+    """Plan every run of a study.
+
+    Args:
+        study: As resolved.
+        cache: Its decoded images.
+        engine: As fixed when the study first started; None chooses for this machine.
+
+    Raises:
+        LabelError: If an arm's loss cannot train these labels.
+        StudyFileError: If the metric is not defined for them.
+        DataError: If the rows cannot be split.
+        ModelError: If the model cannot be built for the images.
+    """
+    manifest = cache.manifest
+    _check_losses(study, manifest)
+    metric = _primary_metric(study, manifest)
+    labels = label_array(manifest)
+    classes = len(manifest.class_names)
+    seeds = [
+        replicate_seeds(study.evidence.seed, replicate, study.evidence.vary)
+        for replicate in range(study.evidence.replicates)
+    ]
+    model, activations = _model_facts(study, cache.images, classes)
+    engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
+    return Plan(
+        study=study,
+        manifest=manifest,
+        labels=labels,
+        digest=cache.digest,
+        metric=metric,
+        splits=_splits(study, manifest, seeds),
+        engine=engine,
+        model=model,
+        run_memory_bytes=run_memory_bytes(study.training.batch_size, activations),
+        identities=tuple(find_identities(study, labels, classes)),
+        gradient_scales=gradient_scales(study, labels, classes),
+        runs=tuple(
+            _planned_run(study, cache.digest, arm, replicate, own, engine, metric)
+            for replicate, own in enumerate(seeds)
+            for arm in study.arms
+        ),
+    )
+
+
+def label_array(manifest: Manifest) -> Array:
+    """Return the labels as the engine takes them: int64 [N], or multi-hot float32 [N K]."""
+    if manifest.task == "multi_label":
+        return np.array(manifest.rows["label"].to_list(), dtype=np.float32)
+    return manifest.rows["label"].to_numpy().astype(np.int64)
+
+
+def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split, ...]:
+    known: dict[int, Split] = {}
+    for own in seeds:
+        if own.split not in known:
+            known[own.split] = split(manifest, study.data.split, seed=own.split)
+    return tuple(known[own.split] for own in seeds)
+
+
+def _planned_run(
+    study: Study, digest: str, arm: ArmConfig, replicate: int, seeds: Seeds, engine: EngineChoice, metric: str
+) -> PlannedRun:
+    spec = RunSpec(
+        loss=arm.loss,
+        hyper_parameters=arm.hyper_parameters,
+        training=study.training_of(arm),
+        seeds=seeds,
+        engine=engine,
+        metric=metric,
+    )
+    return PlannedRun(id=run_id(spec, study, digest), arm=arm.name, replicate=replicate, spec=spec)
+
+
+def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
+    """Return the hash of everything that determines a run; the name of an arm or a study is no part of it."""
+    training = spec.training.model_dump(mode="json", exclude={"device", "precision", "threads"})
+    everything = {
+        "results_version": RESULTS_VERSION,
+        "torch": torch.__version__,
+        "data": data_digest,
+        "split": study.data.split.model_dump(mode="json"),
+        "loss": spec.loss,
+        "hyper_parameters": spec.hyper_parameters,
+        "training": training,
+        "seeds": spec.seeds.as_dict(),
+        "engine": asdict(spec.engine),
+        "metric": spec.metric if spec.training.selection == "best" else None,
+    }
+    text = json.dumps(everything, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _model_facts(study: Study, images: Array, num_outputs: int) -> tuple[ModelDescription, int]:
+    shape = {"channels": images.shape[-1], "image_size": images.shape[-2], "dimensions": images.ndim - 2}
+    model = build(study.training.model, study.training.model_options, **shape, num_outputs=num_outputs, seed=0)
+    return describe(model, **shape), activation_bytes(model, **shape)
+
+
+def _primary_metric(study: Study, manifest: Manifest) -> str:
+    metric = study.evidence.metric or PRIMARY[manifest.task]
+    if manifest.task not in YARDSTICKS[metric].tasks:
+        fitting = [name for name, spec in YARDSTICKS.items() if manifest.task in spec.tasks]
+        raise StudyFileError(
+            study.name,
+            [
+                f"evidence.metric: {metric} is not defined for {_in_words(manifest)} data; "
+                f"choose one of {', '.join(fitting)}"
+            ],
+        )
+    return metric
+
+
+def _check_losses(study: Study, manifest: Manifest) -> None:
+    """Refuse losses that cannot train these labels, all at once."""
+    unfit = [arm for arm in study.arms if manifest.task not in LOSSES[arm.loss].tasks]
+    if unfit:
+        fitting = [name for name, spec in LOSSES.items() if manifest.task in spec.tasks]
+        reasons = {
+            "sparse": "takes one class index per image, and an image here can have several labels or none",
+            "other": "compares one true class with the others, and an image here can have several labels or none",
+        }
+        lines = [
+            f"{arm.loss} {reasons['sparse' if LOSSES[arm.loss].encoding == 'integer' else 'other']}" for arm in unfit
+        ]
+        raise LabelError(
+            f"The data are {_in_words(manifest)}, and {len(unfit)} of the arms cannot be trained on them:\n  - "
+            + "\n  - ".join(lines)
+            + f"\nLosses that fit: {', '.join(fitting)}."
+        )
+    weighted = [arm.name for arm in study.arms if study.training_of(arm).class_weights != "none"]
+    if weighted and manifest.task == "multi_label":
+        raise LabelError(
+            f"Class weights are defined for single labels; the data are multi-label. Arms: {', '.join(weighted)}. "
+            'Set `class_weights = "none"`.'
+        )
+    for arm in study.arms:
+        weights = study.training_of(arm).class_weights
+        if isinstance(weights, tuple) and len(weights) != len(manifest.class_names):
+            raise LabelError(
+                f"arm {arm.name!r}: {len(weights)} class weights for {len(manifest.class_names)} classes "
+                f"({', '.join(manifest.class_names)}). Give one for each class, in this order."
+            )
+
+
+def _in_words(manifest: Manifest) -> str:
+    return manifest.task.replace("_", "-")

@@ -1,0 +1,158 @@
+"""What a finished (or half-finished) study says: tables and facts, all of them stored in the out folder.
+
+`reporting` draws these and computes nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lossassay.config import Study, load_study
+from lossassay.errors import OutFolderError
+
+# Table → its columns with the unit in the name. Written to tables/<name>.csv and .parquet.
+TABLES: dict[str, tuple[str, ...]] = {
+    # one row per run; then one column per yardstick on the test part (names of catalogue.yardsticks)
+    "runs": (
+        "run",
+        "arm",
+        "replicate",
+        "status",
+        "train_seconds",
+        "epoch_seconds",
+        "images_per_second",
+        "peak_memory_bytes",
+        "label_bytes",
+        "best_epoch",
+        "epochs",
+        "own_loss",
+        "init_digest",
+        "order_digest",
+    ),
+    # long: one row per arm and yardstick (also own_loss); t interval over replicates
+    "arms": ("arm", "metric", "estimate", "low", "high", "sd", "replicates"),
+    # one row per pair and yardstick; difference = arm_a minus arm_b; verdict only where primary is true
+    "comparisons": (
+        "metric",
+        "scope",
+        "arm_a",
+        "arm_b",
+        "difference",
+        "low",
+        "high",
+        "p_adjusted",
+        "verdict",
+        "replicates",
+        "method",
+        "primary",
+        "reason",
+    ),
+    # metric: sensitivity, specificity, precision, auroc (single label); auroc, average_precision, f1 (multi-label)
+    "per_class": ("arm", "class", "metric", "estimate", "low", "high", "replicates"),
+    # relation: "same function", "same loss, other training", "proportional", "different"
+    "identities": ("arm_a", "arm_b", "relation", "factor", "largest_difference"),
+    "gradient_scales": ("arm", "gradient_norm", "ratio_to_smallest"),
+    # distribution of |difference| between two single runs of one arm, over pairs of replicates
+    "noise_floor": ("arm", "metric", "median", "p95", "largest", "pairs", "replicates"),
+    # quantity: train_loss, validation_loss, train_accuracy, validation_accuracy, validation_yardstick
+    "curves": ("arm", "epoch", "quantity", "mean", "low", "high", "replicates"),
+    # counts summed over replicates, share of the true class (single label only)
+    "confusion": ("arm", "true", "predicted", "count", "share"),
+    # mean over replicates on a grid of false positive rates
+    "roc": ("arm", "class", "false_positive_rate", "true_positive_rate"),
+    # 15 equal-mass bins over all replicates
+    "reliability": ("arm", "bin", "confidence", "frequency", "count"),
+    "costs": (
+        "arm",
+        "epoch_seconds",
+        "train_seconds",
+        "images_per_second",
+        "peak_memory_bytes",
+        "label_bytes_per_image",
+    ),
+    # the paper's memory argument: bytes of the labels of the training part at other class counts
+    "label_memory": ("classes", "images", "integer_bytes", "dense_bytes", "ratio"),
+    # the most surely wrong test predictions of each arm; row ids, no file names
+    "worst_errors": ("arm", "replicate", "row", "label", "predicted", "probability_of_truth"),
+}
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Small images for the report.
+
+    Args:
+        rows: Row ids, [M].
+        images: [M H W] or [M H W 3] uint8, at most 64 px a side.
+        kinds: ``"class"`` or ``"error"`` for each.
+        labels: Class names (multi-label: joined), [M].
+    """
+
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    images: np.ndarray[Any, np.dtype[np.uint8]]
+    kinds: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything the report draws.
+
+    Args:
+        folder: The out folder.
+        study: The study as resolved.
+        plan: plan.json: data, model, engine, environment, runs.
+        tables: One frame per name in `TABLES`; a table without rows is an empty frame with those columns.
+        facts: facts.json: what the page states besides the tables.
+        findings: audit.json without file names.
+        gallery: Images for the contact sheets, or None.
+    """
+
+    folder: Path
+    study: Study
+    plan: dict[str, Any]
+    tables: dict[str, pl.DataFrame]
+    facts: dict[str, Any]
+    findings: tuple[dict[str, Any], ...]
+    gallery: Gallery | None
+
+
+def load_results(folder: str | Path) -> StudyResults:
+    """Read the stored results of a study.
+
+    Raises:
+        OutFolderError: If the folder holds no analysed study.
+    """
+    folder = Path(folder)
+    if not (folder / "facts.json").is_file():
+        raise OutFolderError(
+            f"{folder} holds no analysed study (there is no facts.json in it). "
+            "Expected an out folder of `lossassay run`. Run the study first, or name its folder."
+        )
+    tables = {name: pl.read_parquet(folder / "tables" / f"{name}.parquet") for name in TABLES}
+    audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    return StudyResults(
+        folder=folder,
+        study=load_study(folder / "study.toml"),
+        plan=json.loads((folder / "plan.json").read_text(encoding="utf-8")),
+        tables=tables,
+        facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
+        findings=tuple({k: v for k, v in finding.items() if k != "paths"} for finding in audit["findings"]),
+        gallery=_load_gallery(folder / "gallery.npz"),
+    )
+
+
+def _load_gallery(path: Path) -> Gallery | None:
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        return Gallery(
+            rows=stored["rows"],
+            images=stored["images"],
+            kinds=tuple(stored["kinds"].tolist()),
+            labels=tuple(stored["labels"].tolist()),
+        )

@@ -1,0 +1,148 @@
+"""Runs a study: what is missing is trained, what is there is kept."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lossassay.config import Study, study_as_toml
+from lossassay.data.audit import audit
+from lossassay.data.cache import ImageCache, open_cache
+from lossassay.engine.spec import EngineChoice
+from lossassay.errors import OutFolderError
+from lossassay.executors.local import run_jobs
+from lossassay.study.bench import write_bench
+from lossassay.study.describe import plan_as_data
+from lossassay.study.machine import default_workers
+from lossassay.study.plan import Plan, make_plan
+from lossassay.study.store import Store, explained, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a study tells while it works; every function does nothing by default.
+
+    Args:
+        on_decoding: Images decoded so far, and in all.
+        on_plan: The plan, how many of its runs are already there, how many runs in the folder it does not use, and
+            the number of workers.
+        on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
+        on_stage: Names of stages that take a while: analysis, report.
+    """
+
+    on_decoding: Callable[[int, int], None] = lambda done, total: None
+    on_plan: Callable[[Plan, int, int, int], None] = lambda plan, there, unused, workers: None
+    on_message: Callable[[dict[str, Any]], None] = lambda message: None
+    on_stage: Callable[[str], None] = lambda stage: None
+
+
+def run_study(
+    study: Study, folder: Path, *, workers: int | None = None, command: str = "", progress: Progress | None = None
+) -> dict[str, str]:
+    """Train every run of a study that is not in the out folder yet.
+
+    Args:
+        study: As resolved.
+        folder: The out folder; made if it is not there.
+        workers: Processes at once; None chooses for the highest throughput. Changes no result.
+        command: How to get the same study again, for the record.
+        progress: What to call on the way.
+
+    Returns:
+        Messages of the runs that failed, by id.
+
+    Raises:
+        DataError: If the images or labels cannot be used.
+        OutFolderError: If the folder belongs to another study, or cannot be written.
+    """
+    progress = progress or Progress()
+    engine = _prepare_folder(study, folder)
+    cache = open_cache(study.data, on_progress=progress.on_decoding)
+    findings = [*cache.manifest.findings, *audit(cache, study.data.split)]
+    plan = make_plan(study, cache, engine)
+    store = Store(folder)
+    with explained(folder):
+        (folder / "study.toml").write_text(study_as_toml(study), encoding="utf-8")
+        write_json(folder / "audit.json", {"findings": [_finding_as_data(finding) for finding in findings]})
+        write_bench(plan, folder, plan_as_data(plan, cache, command))
+        store.drop_leftovers()
+    there = store.finished()
+    missing = [run.id for run in plan.runs if run.id not in there]
+    planned = {run.id for run in plan.runs}
+    workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
+    progress.on_plan(plan, len(planned & there), len(there - planned), workers)
+    return _train(missing, folder, cache, plan, workers, progress)
+
+
+def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
+    """Make the folder, or check that it belongs to this study; return how its runs are computed."""
+    if folder.exists() and not folder.is_dir():
+        raise OutFolderError(f"{folder} is a file; --out needs a folder. Choose another name.")
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    if not path.exists():
+        strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+        if strangers:
+            raise OutFolderError(
+                f"{folder} is not empty and holds no study (there is {sorted(strangers)[0]!r} in it). "
+                "Choose a new or an empty folder for --out."
+            )
+        return None
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if earlier["name"] != study.name:
+        raise OutFolderError(
+            f"{folder} belongs to the study {earlier['name']!r}, this one is called {study.name!r}. "
+            "Choose another --out folder; nothing was changed."
+        )
+    engine = EngineChoice(**earlier["engine"])
+    asked = study.training
+    kept = all(
+        wanted in ("auto", used)
+        for wanted, used in (
+            (asked.device, engine.device),
+            (asked.precision, engine.precision),
+            (asked.threads, engine.threads),
+        )
+    )
+    return engine if kept else None
+
+
+def _finding_as_data(finding: Any) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "advice": finding.advice,
+        "rows": list(finding.rows),
+        "paths": list(finding.paths),
+    }
+
+
+def _train(
+    missing: list[str], folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: Progress
+) -> dict[str, str]:
+    failures: dict[str, str] = {}
+
+    def on_message(message: dict[str, Any]) -> None:
+        if message["event"] == "failed":
+            failures[message["id"]] = message["message"]
+            if message.get("fatal"):
+                raise OutFolderError(message["message"])
+        progress.on_message(message)
+
+    run_jobs(
+        [{"id": run_id} for run_id in missing],
+        command=[sys.executable, "-m", "lossassay.study.worker"],
+        setup={"folder": str(folder.resolve()), "images": str(cache.images.filename)},  # type: ignore[attr-defined]
+        workers=workers,
+        on_message=on_message,
+        environment={
+            "OMP_NUM_THREADS": str(plan.engine.threads),
+            "MKL_NUM_THREADS": str(plan.engine.threads),
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with a fixed workspace
+        },
+    )
+    return failures

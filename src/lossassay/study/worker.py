@@ -1,0 +1,100 @@
+"""A worker process: reads jobs from standard input, trains them, writes them, says so on standard output.
+
+Started as ``python -m lossassay.study.worker`` by the local executor.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+
+from lossassay.engine import one
+from lossassay.engine.spec import EpochRecord
+from lossassay.errors import LossassayError, OutFolderError
+from lossassay.study.bench import read_bench, read_run
+from lossassay.study.store import Store
+
+
+def main() -> None:
+    """Serve until standard input closes."""
+    speak = _take_standard_output()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    setup, jobs = _listen()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and nothing here reads it
+    torch.backends.cudnn.benchmark = False
+    warnings.filterwarnings("ignore", message=".*deterministic.*")
+    bench = read_bench(Path(setup["folder"]), Path(setup["images"]))
+    store = Store(Path(setup["folder"]))
+    while True:
+        job = jobs.get()
+        _do(job["id"], store, bench, speak)
+
+
+def _do(run_id: str, store: Store, bench: Any, speak: Any) -> None:
+    """Train and store one run; every outcome is a message."""
+    try:
+        facts, spec, data = read_run(bench, run_id)
+
+        def on_epoch(record: EpochRecord) -> None:
+            speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
+
+        result = one.train(
+            spec,
+            data,
+            resume=store.load_checkpoint(run_id),
+            save=lambda checkpoint: store.save_checkpoint(run_id, checkpoint),
+            on_epoch=on_epoch,
+        )
+        store.write(run_id, facts, result, data, bench.groups)
+        speak({"event": "done", "id": run_id, "status": result.status})
+    except OutFolderError as error:  # no other run could be written either
+        speak({"event": "failed", "id": run_id, "message": str(error), "fatal": True})
+    except LossassayError as error:
+        speak({"event": "failed", "id": run_id, "message": str(error)})
+    except Exception:
+        speak({"event": "failed", "id": run_id, "message": traceback.format_exc(limit=-3)})
+
+
+def _finite(record: EpochRecord) -> float | None:
+    return record.validation_yardstick if np.isfinite(record.validation_yardstick) else None
+
+
+def _take_standard_output() -> Any:
+    """Keep standard output for messages; whatever else prints goes to standard error."""
+    channel: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+
+    def speak(message: dict[str, Any]) -> None:
+        channel.write(json.dumps(message) + "\n")
+
+    return speak
+
+
+def _listen() -> tuple[dict[str, Any], "queue.Queue[dict[str, Any]]"]:
+    """Read the setup, then jobs in a thread; leave at once when standard input closes, for nobody waits any more."""
+    setup = json.loads(sys.stdin.readline() or "null")
+    if setup is None:
+        sys.exit(0)
+    jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            jobs.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return setup, jobs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Shared fixtures."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real images beside the project; the test skips where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real images are not there: expected {SHARED_DATA}")
+    return SHARED_DATA
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--no-skips``: continuous integration lacks nothing, so a skip there is a failure."""
+    parser.addoption("--no-skips", action="store_true", help="fail where a test would skip (but for gpu tests)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave GPU tests out under ``--no-skips``: they need hardware, not set-up."""
+    if config.getoption("--no-skips"):
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Turn a skip into a failure under ``--no-skips``."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and item.config.getoption("--no-skips") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where no skip is allowed: {report.longrepr}"
