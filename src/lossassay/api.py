@@ -15,7 +15,6 @@ from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
 from lossassay.study.draft import study_file
 from lossassay.study.estimate import Estimate, estimate
-from lossassay.study.gallery import write_gallery
 from lossassay.study.look import look
 from lossassay.study.paper import add_paper
 from lossassay.study.plan import Plan, make_plan
@@ -97,14 +96,14 @@ def run(
     resolved = study if isinstance(study, Study) else load_study(study)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}"
     progress = progress or Progress()
-    _train_and_analyse(resolved, Path(out), workers, command, progress)
+    run_study(resolved, Path(out), workers=workers, command=command, progress=progress)
     return _drawn(Path(out), progress)
 
 
 def demo(out: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Results:
     """Run a full study on the handwritten digits that ship with scikit-learn: four losses, eight replicates."""
     progress = progress or Progress()
-    _train_and_analyse(demo_study(), Path(out), workers, "lossassay demo", progress)
+    run_study(demo_study(), Path(out), workers=workers, command="lossassay demo", progress=progress)
     return _drawn(Path(out), progress)
 
 
@@ -137,7 +136,8 @@ def paper(
     progress = progress or Progress()
     study = paper_study(which, look(data).data, image_size=image_size, epochs=epochs, replicates=replicates)
     shape = f"--image-size {study.data.image_size} --epochs {study.training.epochs} --replicates {replicates}"
-    _train_and_analyse(study, Path(out), workers, f"lossassay paper {which} --data PATH {shape}", progress)
+    command = f"lossassay paper {which} --data PATH {shape}"
+    run_study(study, Path(out), workers=workers, command=command, progress=progress)
     add_paper(Path(out), which)
     return _drawn(Path(out), progress)
 
@@ -221,14 +221,6 @@ def report(folder: str | Path) -> Results:
     if kept is not None:
         add_paper(Path(folder), load_results(folder).study.name.removeprefix("paper-"))  # type: ignore[arg-type]
     return _drawn(Path(folder), Progress())
-
-
-def _train_and_analyse(study: Study, folder: Path, workers: int | None, command: str, progress: Progress) -> None:
-    failures = run_study(study, folder, workers=workers, command=command, progress=progress)
-    progress.on_stage("analysis")
-    tables = analyse(folder, failures)
-    cache = open_cache(study.data)
-    write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))
 
 
 def _drawn(folder: Path, progress: Progress) -> Results:

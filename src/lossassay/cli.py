@@ -1,6 +1,6 @@
 """The command line: talks to people. Data go to standard output, messages to standard error; nothing is ever asked.
 
-Exit codes: 0 done; 1 findings; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 findings, or runs that failed; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
 Each command is one call of the public function of the same name; torch and the rest are imported inside them.
 """
 
@@ -205,6 +205,8 @@ def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers
         _answers(results)
     if not as_json:
         typer.echo(f"Report: {results.folder / 'report.html'}")
+    if results.stored.facts["failures"]:
+        raise typer.Exit(1)
     return results
 
 

@@ -104,7 +104,8 @@ class StudyDisplay:
             outcome = message.get("status") or f"failed: {message['message']}"
             spent = time.monotonic() - self._started
             self._print(
-                f"run {self._done} of {len(self._planned)} ({run.arm}, replicate {run.replicate}): {outcome}; {spent:.0f} s"
+                f"run {self._done} of {len(self._planned)} ({run.arm}, replicate {run.replicate}): "
+                f"{outcome}; {spent:.0f} s"
             )
 
     def _on_stage(self, stage: str) -> None:

@@ -113,7 +113,7 @@ YARDSTICKS: dict[str, YardstickSpec] = {
         high=2,
         tasks=_BOTH,
         needs="probabilities",
-        definition="mean over examples of the sum over classes of (p - t)^2 (Brier 1950); multi-label: mean over labels",
+        definition="mean of the sum over classes of (p - t)^2 (Brier 1950); multi-label: mean over labels",
     ),
     "ece": YardstickSpec(
         title="Calibration error (ECE)",
@@ -122,7 +122,7 @@ YARDSTICKS: dict[str, YardstickSpec] = {
         high=1,
         tasks=_BOTH,
         needs="probabilities",
-        definition="15 equal-mass bins of the top probability (multi-label: of every label's), biased upwards in small data",
+        definition="15 equal-mass bins of the top (multi-label: every) probability; biased upwards in small data",
     ),
 }
 

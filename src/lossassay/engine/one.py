@@ -161,7 +161,7 @@ def _new_model(run: RunSpec, data: RunData) -> Any:
     if run.training.freeze_features:
         freeze_features(model)
     memory_format = torch.channels_last if data.images.ndim == 4 else torch.channels_last_3d
-    return model.to(device=run.engine.device, memory_format=memory_format)
+    return model.to(device=run.engine.device, memory_format=memory_format)  # type: ignore[call-overload]
 
 
 class _State:

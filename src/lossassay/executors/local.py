@@ -14,9 +14,10 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 Message = dict[str, Any]
+Messages: TypeAlias = "queue.Queue[tuple[_Worker, Message | None]]"  # None: the worker is gone
 
 
 def run_jobs(
@@ -39,43 +40,62 @@ def run_jobs(
             message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``.
         environment: Added to the environment of the workers.
     """
-    waiting = deque(jobs)
-    messages: queue.Queue[tuple[_Worker, Message | None]] = queue.Queue()
-    busy: dict[_Worker, Message] = {}
+    pool = _Pool(jobs, lambda messages: _Worker(command, setup, {**os.environ, **(environment or {})}, messages))
+    try:
+        pool.start(workers)
+        while pool.busy:
+            pool.next_message(on_message)
+    finally:
+        pool.stop()
 
-    def start() -> _Worker:
-        return _Worker(command, setup, {**os.environ, **(environment or {})}, messages)
 
-    def assign(worker: "_Worker") -> None:
-        if waiting:
-            busy[worker] = waiting.popleft()
-            worker.send(busy[worker])
+class _Pool:
+    """Jobs that wait, workers that work, and the one queue on which all workers are heard."""
+
+    def __init__(self, jobs: Sequence[Message], new_worker: "Callable[[Messages], _Worker]") -> None:
+        self._waiting = deque(jobs)
+        self._new_worker = new_worker
+        self._messages: Messages = queue.Queue()
+        self._alive: set[_Worker] = set()
+        self.busy: dict[_Worker, Message] = {}
+
+    def start(self, workers: int) -> None:
+        for _ in range(min(workers, len(self._waiting))):
+            worker = self._new_worker(self._messages)
+            self._alive.add(worker)
+            self._assign(worker)
+
+    def next_message(self, on_message: Callable[[Message], None]) -> None:
+        worker, message = self._messages.get()
+        if message is None:
+            self._bury(worker, on_message)
+            return
+        if message["event"] in ("done", "failed"):
+            del self.busy[worker]
+            self._assign(worker)
+        on_message(message)
+
+    def stop(self) -> None:
+        for worker in self._alive:
+            worker.stop()
+
+    def _assign(self, worker: "_Worker") -> None:
+        """Give a worker the next job; one that is left without leaves."""
+        if self._waiting:
+            self.busy[worker] = self._waiting.popleft()
+            worker.send(self.busy[worker])
         else:
             worker.close()
 
-    pool: set[_Worker] = set()
-    try:
-        for _ in range(min(workers, len(jobs))):
-            pool.add(worker := start())
-            assign(worker)
-        while busy:
-            worker, message = messages.get()
-            if message is None:  # the worker is gone
-                pool.discard(worker)
-                if worker in busy:
-                    job = busy.pop(worker)
-                    on_message({"event": "failed", "id": job["id"], "message": worker.last_words()})
-                    if waiting:
-                        pool.add(worker := start())
-                        assign(worker)
-                continue
-            on_message(message)
-            if message["event"] in ("done", "failed"):
-                del busy[worker]
-                assign(worker)
-    finally:
-        for worker in pool:
-            worker.stop()
+    def _bury(self, worker: "_Worker", on_message: Callable[[Message], None]) -> None:
+        """A worker is gone: its job failed, and another worker takes its place while jobs wait."""
+        self._alive.discard(worker)
+        if worker in self.busy:
+            job = self.busy.pop(worker)
+            failure = {"event": "failed", "id": job["id"], "message": worker.last_words()}
+            self.start(1)
+            on_message(failure)
+        worker.stop()
 
 
 class _Worker:
@@ -86,7 +106,7 @@ class _Worker:
         command: Sequence[str],
         setup: Message,
         environment: Mapping[str, str],
-        messages: "queue.Queue[tuple[_Worker, Message | None]]",
+        messages: "Messages",
     ) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
@@ -98,10 +118,11 @@ class _Worker:
             text=True,
             encoding="utf-8",
         )
-        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(messages,), daemon=True)
+        self._listener.start()
         self.send(setup)
 
-    def _listen(self, messages: "queue.Queue[tuple[_Worker, Message | None]]") -> None:
+    def _listen(self, messages: "Messages") -> None:
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         for line in self._process.stdout:
             messages.put((self, json.loads(line)))
@@ -130,6 +151,9 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._errors.close()
 
     def last_words(self) -> str:

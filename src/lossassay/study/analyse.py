@@ -434,7 +434,7 @@ def _facts(context: _Context, failures: dict[str, str]) -> dict[str, Any]:
 
 
 def _observed(context: _Context, arm_a: str, arm_b: str) -> dict[str, Any]:
-    """What training showed for two arms that are one function: the largest difference of any score, in all replicates."""
+    """What training showed for two arms that are one function."""
     runs_b = {run.replicate: run for run in context.of(arm_b)}
     both = [(run, runs_b[run.replicate]) for run in context.of(arm_a) if run.replicate in runs_b]
     return {

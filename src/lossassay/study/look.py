@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from lossassay.config import DataConfig
-from lossassay.data.scan import read_table, scan
+from lossassay.data.scan import scan
+from lossassay.data.table import read_table
 from lossassay.errors import DataError
 
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -132,9 +133,9 @@ def _with_size(proposal: Proposal) -> Proposal:
         "padding": 255 if border > 127 else 0,
     }
     reasons = proposal.reasons | {
-        "image_size": f"px; the images are {min(sides)} to {max(sides)} px, and small is fast: raise it when it works",
+        "image_size": f"px; the images are {min(sides)} to {max(sides)} px; small is fast, raise it when it works",
         "channels": "the images have colour" if colour else "the images are grey",
-        "padding": f"grey level beside images that are not square; their borders are {'light' if border > 127 else 'dark'}",
+        "padding": f"grey level beside non-square images; borders here are {'light' if border > 127 else 'dark'}",
     }
     return Proposal(data=data, reasons=reasons, notes=proposal.notes)
 

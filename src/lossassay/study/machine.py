@@ -70,11 +70,10 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
     precision: Literal["fp32", "bf16"] = (
         _fastest_precision(device) if training.precision == "auto" else training.precision
     )
-    threads = training.threads
-    if threads == "auto":
-        at_once = min(num_runs, runs_that_fit(device, run_memory_bytes(training.batch_size, activation_bytes)))
-        threads = max(1, core_count() // max(1, at_once))
-    return EngineChoice(device=device, precision=precision, threads=threads)
+    if training.threads != "auto":
+        return EngineChoice(device=device, precision=precision, threads=training.threads)
+    at_once = min(num_runs, runs_that_fit(device, run_memory_bytes(training.batch_size, activation_bytes)))
+    return EngineChoice(device=device, precision=precision, threads=max(1, core_count() // max(1, at_once)))
 
 
 def run_memory_bytes(batch_size: int, activation_bytes: int) -> int:
@@ -123,7 +122,7 @@ def _step_seconds(device: str, dtype: torch.dtype) -> float:
     torch.set_num_threads(1)
     options = {name: parameter.default for name, parameter in MODELS["paper_cnn"].options.items()}
     model = build("paper_cnn", options, channels=1, image_size=64, dimensions=2, num_outputs=3, seed=0)
-    model = model.to(device=device, memory_format=torch.channels_last)
+    model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.zeros(32, 1, 64, 64, device=device).to(memory_format=torch.channels_last)
     times = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Runs a study: what is missing is trained, what is there is kept."""
+"""Runs a study: what is missing is trained, what is there is kept, and all of it is analysed."""
 
 import json
 import sys
@@ -13,8 +13,10 @@ from lossassay.data.cache import ImageCache, open_cache
 from lossassay.engine.spec import EngineChoice
 from lossassay.errors import OutFolderError
 from lossassay.executors.local import run_jobs
+from lossassay.study.analyse import analyse
 from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
+from lossassay.study.gallery import write_gallery
 from lossassay.study.machine import default_workers
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.store import Store, explained, write_json
@@ -40,8 +42,8 @@ class Progress:
 
 def run_study(
     study: Study, folder: Path, *, workers: int | None = None, command: str = "", progress: Progress | None = None
-) -> dict[str, str]:
-    """Train every run of a study that is not in the out folder yet.
+) -> None:
+    """Train every run of a study that is not in the out folder yet, then write its tables.
 
     Args:
         study: As resolved.
@@ -49,9 +51,6 @@ def run_study(
         workers: Processes at once; None chooses for the highest throughput. Changes no result.
         command: How to get the same study again, for the record.
         progress: What to call on the way.
-
-    Returns:
-        Messages of the runs that failed, by id.
 
     Raises:
         DataError: If the images or labels cannot be used.
@@ -73,7 +72,10 @@ def run_study(
     planned = {run.id for run in plan.runs}
     workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
     progress.on_plan(plan, len(planned & there), len(there - planned), workers)
-    return _train(missing, folder, cache, plan, workers, progress)
+    failures = _train(missing, folder, cache, plan, workers, progress)
+    progress.on_stage("analysis")
+    tables = analyse(folder, failures)
+    write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))
 
 
 def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
@@ -136,7 +138,7 @@ def _train(
     run_jobs(
         [{"id": run_id} for run_id in missing],
         command=[sys.executable, "-m", "lossassay.study.worker"],
-        setup={"folder": str(folder.resolve()), "images": str(cache.images.filename)},  # type: ignore[attr-defined]
+        setup={"folder": str(folder.resolve()), "images": str(cache.images.filename)},
         workers=workers,
         on_message=on_message,
         environment={

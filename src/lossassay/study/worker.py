@@ -30,7 +30,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     setup, jobs = _listen()
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and nothing here reads it
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # slow; nothing reads it
     torch.backends.cudnn.benchmark = False
     warnings.filterwarnings("ignore", message=".*deterministic.*")
     bench = read_bench(Path(setup["folder"]), Path(setup["images"]))

@@ -1,0 +1,1 @@
+"""Measurements with their raw numbers. Nothing here is imported by the package."""

@@ -1,0 +1,72 @@
+"""Keeps the numbers of a finished study as a record.
+
+    python -m benchmarks.record OUT_FOLDER --name cxr3_64px
+
+writes benchmarks/records/<date>_<name>/ with the tables (every run, not only the means) and record.json: versions,
+hardware, engine, data digest, results_version, commit. It names no place on the machine.
+"""
+
+import argparse
+import datetime
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).parent / "records"
+TABLES = ("runs", "arms", "comparisons", "noise_floor", "identities", "costs")
+
+
+def commit() -> str:
+    """The commit of the working tree, with + when it has changes."""
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", "src"], capture_output=True, text=True, check=True
+    )
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def new_record(name: str) -> Path:
+    """Make the folder of a record of today."""
+    folder = RECORDS / f"{datetime.date.today().isoformat()}_{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """What a reader needs to judge the tables."""
+    return {
+        "study": plan["name"],
+        "command": plan["command"],
+        "commit": commit(),
+        "results_version": plan["results_version"],
+        "environment": plan["environment"],
+        "engine": plan["engine"],
+        "model": plan["model"],
+        "data": {key: plan["data"][key] for key in ("rows", "class_names", "class_counts", "groups", "image_shape", "digest")},
+        "arms": plan["arms"],
+        "primary_metric": facts["primary_metric"],
+        "scope": facts["scope"],
+        "alpha": facts["alpha"],
+        "margin": facts["margin"],
+        "replicates": facts["replicates_planned"],
+        "same_function_pairs": facts["same_function_pairs"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="the out folder of a finished study")
+    parser.add_argument("--name", required=True)
+    arguments = parser.parse_args()
+    plan, facts = (json.loads((arguments.out / name).read_text()) for name in ("plan.json", "facts.json"))
+    record = new_record(arguments.name)
+    for table in TABLES:
+        shutil.copy(arguments.out / "tables" / f"{table}.csv", record)
+    (record / "record.json").write_text(json.dumps(facts_of(plan, facts), indent=1, ensure_ascii=False) + "\n")
+    print(record)
+
+
+if __name__ == "__main__":
+    main()

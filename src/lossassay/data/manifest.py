@@ -1,0 +1,122 @@
+"""What a data set holds, as one table, and what is wrong with it, as coded findings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from lossassay.catalogue.losses import Task
+
+Kind = Literal["files", "npz", "digits"]
+Part = Literal["train", "validation", "test"]
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+# Every spelling of an official part that is understood, in lower case.
+PART_NAMES: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that a look at the data brought up.
+
+    Args:
+        code: A fixed name, for example ``"exact-duplicate"``.
+        severity: ``"issue"`` can make results wrong; a ``"note"`` is worth knowing.
+        message: What is the case, with numbers and without file names.
+        advice: What to do about it.
+        rows: Rows of the manifest that it concerns, if there are any.
+        paths: Files that it concerns; they stay on this machine, because names can hold patient numbers.
+    """
+
+    code: str
+    severity: Literal["issue", "note"]
+    message: str
+    advice: str
+    rows: tuple[int, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Every image with its label, in an order that depends on nothing but the data.
+
+    Args:
+        kind: Where the pixels are: in image files, in one .npz file, or in scikit-learn.
+        root: The folder that paths start from; the .npz file itself for ``"npz"``; None for digits.
+        rows: One row per image: ``row`` Int64 (0 … N - 1), ``path`` String (posix, NFC, relative; ``"train/17"`` for
+            arrays), ``label`` Int64 or List(Int64) multi-hot, ``group`` String or null (a keyed hash, never the
+            identifier itself), ``source`` String or null, ``part`` (`PARTS`) or null. Files are sorted by path, arrays
+            keep their order.
+        class_names: Names of the labels, in the order of their numbers.
+        task: Whether an image has one label or several.
+        dimensions: 2, or 3 for volumes.
+        findings: What the scan brought up.
+        names_on_disk: Path → name on disk, for the files whose name is not in Unicode normal form C.
+    """
+
+    kind: Kind
+    root: Path | None
+    rows: pl.DataFrame
+    class_names: tuple[str, ...]
+    task: Task
+    dimensions: Literal[2, 3]
+    findings: tuple[Finding, ...] = ()
+    names_on_disk: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def manifest_rows(
+    paths: Sequence[str],
+    labels: Sequence[int] | Sequence[list[int]],
+    *,
+    task: Task,
+    groups: Sequence[str | None] | None = None,
+    sources: Sequence[str | None] | None = None,
+    parts: Sequence[str | None] | None = None,
+) -> pl.DataFrame:
+    """Put the columns of a manifest together, with their types, in the given order.
+
+    Args:
+        paths: [N].
+        labels: [N] numbers, or [N] multi-hot lists.
+        task: Decides the type of the labels.
+        groups: [N] keyed hashes; None: no groups.
+        sources: [N]; None: not known.
+        parts: [N] names of `PARTS`; None: no official parts.
+    """
+    none: list[str | None] = [None] * len(paths)
+    label_type = pl.List(pl.Int64) if task == "multi_label" else pl.Int64()
+    return pl.DataFrame(
+        {
+            "row": pl.Series(range(len(paths)), dtype=pl.Int64),
+            "path": pl.Series(paths, dtype=pl.String),
+            "label": pl.Series(labels, dtype=label_type),
+            "group": pl.Series(none if groups is None else groups, dtype=pl.String),
+            "source": pl.Series(none if sources is None else sources, dtype=pl.String),
+            "part": pl.Series(none if parts is None else parts, dtype=pl.String),
+        }
+    )
+
+
+def keep_rows(manifest: Manifest, kept: Sequence[bool], findings: Sequence[Finding]) -> Manifest:
+    """Return the manifest of the ``kept`` rows only, renumbered from 0, with more findings."""
+    rows = manifest.rows.filter(pl.Series(kept, dtype=pl.Boolean))
+    return Manifest(
+        kind=manifest.kind,
+        root=manifest.root,
+        rows=rows.with_columns(row=pl.int_range(len(rows), dtype=pl.Int64)),
+        class_names=manifest.class_names,
+        task=manifest.task,
+        dimensions=manifest.dimensions,
+        findings=(*manifest.findings, *findings),
+        names_on_disk=manifest.names_on_disk,
+    )

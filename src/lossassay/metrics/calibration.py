@@ -1,0 +1,68 @@
+"""Do things happen as often as the probabilities say?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lossassay.catalogue.losses import Task
+from lossassay.metrics.shapes import Array, Labels, Probabilities, check_shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBins:
+    """Bins by rising probability; empty ones are left out.
+
+    Args:
+        confidence: Mean probability of each bin.
+        frequency: Share of each bin that came true.
+        count: Size of each bin.
+    """
+
+    confidence: Float[Array, " bins"]
+    frequency: Float[Array, " bins"]
+    count: Int[Array, " bins"]
+
+
+def reliability_bins(labels: Labels, probabilities: Probabilities, *, task: Task, bins: int = 15) -> ReliabilityBins:
+    """Sort probabilities into bins of equal mass and compare them with what came true.
+
+    Equal probabilities stay in one bin, that of their middle rank, so the order of rows does not matter; with many
+    of them the bins are not quite equal.
+
+    Args:
+        labels: Class indices [N], or 0 and 1 [N K].
+        probabilities: [N K].
+        task: Single-label takes the probability of the most probable class, multi-label every probability.
+        bins: At most this many.
+    """
+    check_shapes(labels, probabilities, task)
+    if task == "multi_label":
+        confidence, came_true = probabilities.ravel(), labels.ravel() > 0.5
+    else:
+        confidence, came_true = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    return _equal_mass(confidence, came_true, bins)
+
+
+def calibration_error(bins: ReliabilityBins) -> float:
+    r"""Return the expected calibration error, :math:`\sum_b \frac{n_b}{N} |f_b - c_b|` (Naeini et al. 2015, AAAI)."""
+    if not bins.count.size:
+        return float("nan")
+    return float(np.average(np.abs(bins.frequency - bins.confidence), weights=bins.count))
+
+
+def _equal_mass(confidence: Float[Array, " n"], came_true: Bool[Array, " n"], bins: int) -> ReliabilityBins:
+    order = np.lexsort((came_true, confidence))  # by outcome too: then even rounding does not depend on the rows' order
+    confidence, came_true = confidence[order].astype(float), came_true[order].astype(float)
+    _values, group, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle_rank = np.cumsum(sizes) - sizes / 2
+    bin_of_group = np.minimum((middle_rank * bins / max(1, len(confidence))).astype(int), bins - 1)
+    starts = np.flatnonzero(np.diff(bin_of_group[group], prepend=-1))
+    count = np.diff(starts, append=len(confidence))
+    if not count.size:
+        return ReliabilityBins(confidence=confidence, frequency=came_true, count=count)
+    return ReliabilityBins(
+        confidence=np.add.reduceat(confidence, starts) / count,
+        frequency=np.add.reduceat(came_true, starts) / count,
+        count=count,
+    )

@@ -1,0 +1,88 @@
+"""Yardsticks of ranks, for all classes at once; equal probabilities share their ranks."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lossassay.metrics.shapes import Array, IsTrue, Labels, PerClass, Probabilities, is_true, ratio
+
+
+def auroc(truth: IsTrue, probabilities: Probabilities) -> PerClass:
+    """Return for each class the chance that a positive ranks above a negative, ties counted half (Hanley 1982).
+
+    Args:
+        truth: Which classes are true of which row, [N K].
+        probabilities: Or any score, [N K].
+
+    Returns:
+        [K], from 0 to 1; nan for a class without positives or without negatives.
+    """
+    order, first, last = _tie_groups(probabilities)
+    truth_sorted = np.take_along_axis(truth, order, axis=0)
+    double_ranks = np.where(truth_sorted, first + last + 2, 0).sum(axis=0)  # integers, so the sum is exact
+    positives = truth.sum(axis=0)
+    negatives = len(truth) - positives
+    double_wins = double_ranks - positives * (positives + 1)
+    return ratio(double_wins, 2 * positives * negatives)
+
+
+def average_precision(truth: IsTrue, probabilities: Probabilities) -> PerClass:
+    """Return for each class the mean over its positives of the precision at their threshold.
+
+    Args:
+        truth: Which classes are true of which row, [N K].
+        probabilities: Or any score, [N K].
+
+    Returns:
+        [K], above 0 to 1; nan for a class without positives.
+    """
+    order, _first, last = _tie_groups(-probabilities)  # highest first
+    truth_sorted = np.take_along_axis(truth, order, axis=0)
+    found = np.take_along_axis(truth_sorted.cumsum(axis=0), last, axis=0)  # positives at or above this threshold
+    precision = np.where(truth_sorted, found / (last + 1), 0.0)
+    return ratio(precision.sum(axis=0), truth.sum(axis=0))
+
+
+def roc_curve_on_grid(
+    labels: Labels, probabilities: Probabilities, class_index: int, grid: Float[Array, " points"]
+) -> Float[Array, " points"]:
+    """Return the ROC curve of one class against the rest at given false positive rates.
+
+    Between two thresholds the curve is a straight line, so that the area under it is the AUROC; where it rises
+    upright, the upper end counts.
+
+    Args:
+        labels: Class indices [N], or 0 and 1 [N K].
+        probabilities: [N K].
+        class_index: The class.
+        grid: False positive rates from 0 to 1.
+
+    Returns:
+        True positive rates on the grid; nan if the class has no positives or no negatives.
+    """
+    truth = is_true(labels, probabilities.shape[1])[:, [class_index]]
+    order, _first, last = _tie_groups(-probabilities[:, [class_index]])
+    positives = np.take_along_axis(truth, order, axis=0)[:, 0].cumsum()
+    thresholds = np.unique(last)
+    if not len(truth) or positives[-1] in (0, len(truth)):
+        return np.full(len(grid), np.nan)
+    true_rate = np.concatenate([[0.0], positives[thresholds] / positives[-1]])
+    negatives = thresholds + 1 - positives[thresholds]
+    false_rate = np.concatenate([[0.0], negatives / negatives[-1]])
+    # of equal false rates numpy takes the last, the upper end
+    return np.asarray(np.interp(grid, false_rate, true_rate))
+
+
+def _tie_groups(
+    scores: Probabilities,
+) -> tuple[Int[Array, "rows classes"], Int[Array, "rows classes"], Int[Array, "rows classes"]]:
+    """Return the ascending order of each column, and for each sorted place the first and last place of equal scores."""
+    order = np.argsort(scores, axis=0, kind="stable")
+    sorted_scores = np.take_along_axis(scores, order, axis=0)
+    places = np.arange(len(scores))[:, None]
+    starts = np.ones(scores.shape, dtype=bool)
+    starts[1:] = sorted_scores[1:] != sorted_scores[:-1]
+    ends = np.ones(scores.shape, dtype=bool)
+    ends[:-1] = starts[1:]
+    first = np.maximum.accumulate(np.where(starts, places, 0), axis=0)
+    last = np.minimum.accumulate(np.where(ends, places, len(scores))[::-1], axis=0)[::-1]
+    return order, first, last

@@ -1,0 +1,89 @@
+"""All yardsticks at once, and those of each class."""
+
+from lossassay.catalogue.losses import Task
+from lossassay.metrics import decisions
+from lossassay.metrics.calibration import calibration_error, reliability_bins
+from lossassay.metrics.ranks import auroc, average_precision
+from lossassay.metrics.scores import brier, negative_log_likelihood
+from lossassay.metrics.shapes import (
+    Labels,
+    PerClass,
+    Probabilities,
+    check_shapes,
+    is_true,
+    mean_of_defined,
+    ratio,
+)
+
+
+def yardsticks(labels: Labels, probabilities: Probabilities, *, task: Task) -> dict[str, float]:
+    """Return every yardstick of the catalogue that is defined for the task.
+
+    Args:
+        labels: Class indices [N], or 0 and 1 [N K].
+        probabilities: [N K], from 0 to 1; float32 or float64, all sums are in float64.
+        task: What the labels are.
+
+    Returns:
+        Values by the catalogue's names; nan where the data leave one undefined, such as AUROC of a single class.
+
+    Raises:
+        DataError: If shapes or ranges do not fit.
+    """
+    check_shapes(labels, probabilities, task)
+    truth = is_true(labels, probabilities.shape[1])
+    common = {
+        "macro_auroc": mean_of_defined(auroc(truth, probabilities)),
+        "nll": negative_log_likelihood(labels, probabilities, task=task),
+        "brier": brier(truth, probabilities, task=task),
+        "ece": calibration_error(reliability_bins(labels, probabilities, task=task)),
+    }
+    if task == "multi_label":
+        counts = decisions.counts_at_one_half(truth, probabilities)
+        return {
+            "accuracy": float(ratio((counts.true_positives + counts.true_negatives).sum(), truth.size)),
+            "macro_f1": mean_of_defined(counts.f1()),
+            "macro_average_precision": mean_of_defined(average_precision(truth, probabilities)),
+            **common,
+        }
+    confusion = decisions.confusion_counts(labels, probabilities)
+    return {
+        "accuracy": decisions.accuracy(confusion),
+        "balanced_accuracy": decisions.balanced_accuracy(confusion),
+        "macro_f1": mean_of_defined(decisions.counts_from_confusion(confusion).f1()),
+        "matthews_correlation": decisions.matthews_correlation(confusion),
+        "cohen_kappa": decisions.cohen_kappa(confusion),
+        **common,
+    }
+
+
+def per_class(labels: Labels, probabilities: Probabilities, *, task: Task) -> dict[str, PerClass]:
+    """Return the yardsticks of each class against the rest.
+
+    Args:
+        labels: Class indices [N], or 0 and 1 [N K].
+        probabilities: [N K].
+        task: What the labels are.
+
+    Returns:
+        Values [K] by name: sensitivity, specificity, precision, auroc; multi-label also average_precision and f1.
+        nan where a class has none of the rows that the yardstick counts.
+
+    Raises:
+        DataError: If shapes or ranges do not fit.
+    """
+    check_shapes(labels, probabilities, task)
+    truth = is_true(labels, probabilities.shape[1])
+    if task == "multi_label":
+        counts = decisions.counts_at_one_half(truth, probabilities)
+        extra = {"average_precision": average_precision(truth, probabilities), "f1": counts.f1()}
+    else:
+        counts = decisions.counts_from_confusion(decisions.confusion_counts(labels, probabilities))
+        extra = {}
+    return {
+        "sensitivity": counts.sensitivity(),
+        "specificity": counts.specificity(),
+        "precision": counts.precision(),
+        "auroc": auroc(truth, probabilities),
+        **extra,
+    }

@@ -1,0 +1,111 @@
+"""What all charts share: their data as compact text, their look, and rows with the label above the mark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from lossassay.reporting.palette import role
+
+FONT = "Inter, 'Helvetica Neue', 'Segoe UI', Arial, 'Liberation Sans', sans-serif"
+WIDTH_PX = 680  # of a chart with one panel, in files
+PANEL_PX = 196  # side of one of several panels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One chart with what stands around it.
+
+    Args:
+        name: Stem of its files.
+        table: The table it draws.
+        title: What it shows.
+        subtitle: Unit, n, and how to read it.
+        chart: The chart, without titles.
+        panel_px: Width that one of several panels takes, axis included; None: one panel that fills the width.
+    """
+
+    name: str
+    table: str
+    title: str
+    subtitle: str
+    chart: Any
+    panel_px: int | None = None
+
+
+def inline(frame: pl.DataFrame) -> alt.InlineData:
+    """Return a table as CSV inside the chart: a third of the size of records, with five significant digits."""
+    numbers = frame.select(pl.selectors.numeric()).columns
+    text = frame.with_columns(pl.selectors.float().round_sig_figs(5)).write_csv(quote_style="non_numeric")
+    return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=dict.fromkeys(numbers, "number")))
+
+
+def by_order() -> alt.EncodingSortField:
+    """Sort by the column ``order``; names stay out of expressions."""
+    return alt.EncodingSortField(field="order", op="min")
+
+
+def ordered(frame: pl.DataFrame, column: str, names: Sequence[str]) -> pl.DataFrame:
+    """Add ``order``: the place of each row's ``column`` among ``names``; rows with other names are left out."""
+    places = pl.DataFrame({column: list(names), "order": range(len(names))}, schema={column: pl.String, "order": pl.Int64})
+    return frame.join(places, on=column, how="inner", maintain_order="left").sort("order", maintain_order=True)
+
+
+def row_position() -> alt.Y:
+    """Return one horizontal lane per value of ``order``; its label is a mark, because names are long."""
+    return alt.Y("order:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+
+
+def row_labels(data: alt.InlineData, *, lift_px: int) -> alt.Chart:
+    """Return the labels of rows, at the left edge, ``lift_px`` above the middle of each row."""
+    return (
+        alt.Chart(data)
+        .mark_text(align="left", baseline="middle", fontSize=12, lineBreak="\n", yOffset=-lift_px, color=role("ink"))
+        .encode(x=alt.value(0), y=row_position(), text="label:N")
+    )
+
+
+def panel_header(width_px: int = PANEL_PX) -> alt.Header:
+    """Return the header of a panel: its value, left-aligned, cut at the panel's width."""
+    return alt.Header(title=None, labelAnchor="start", labelLimit=width_px, labelPadding=6)
+
+
+def look() -> dict[str, Any]:
+    """Return the configuration of every chart."""
+    quiet = {"labelColor": role("muted"), "titleColor": role("muted"), "labelFont": FONT, "titleFont": FONT}
+    axis = quiet | {
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "domainColor": role("line"),
+        "tickColor": role("line"),
+        "gridColor": role("grid"),
+        "tickSize": 4,
+        "labelOverlap": True,
+    }
+    legend = quiet | {"labelColor": role("ink"), "labelFontSize": 12, "orient": "top", "labelLimit": 260, "offset": 12}
+    return {
+        "font": FONT,
+        "axis": axis,
+        "legend": legend | {"title": None, "columns": 3, "columnPadding": 18, "symbolSize": 90, "symbolStrokeWidth": 2},
+        "header": {"labelColor": role("ink"), "labelFont": FONT, "labelFontSize": 12, "labelFontWeight": 600},
+        "text": {"font": FONT, "fontSize": 12},
+        "view": {"stroke": None},
+        "facet": {"spacing": 28},
+        "title": {
+            "font": FONT,
+            "subtitleFont": FONT,
+            "color": role("ink"),
+            "subtitleColor": role("muted"),
+            "fontSize": 15,
+            "subtitleFontSize": 12,
+            "subtitlePadding": 6,
+            "subtitleLineHeight": 16,
+            "anchor": "start",
+            "frame": "group",
+            "offset": 16,
+        },
+    }

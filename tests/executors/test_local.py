@@ -1,0 +1,62 @@
+"""The local executor: every job ends once, whatever its worker does."""
+
+import sys
+from pathlib import Path
+
+import psutil
+
+from lossassay.executors.local import run_jobs
+
+ECHO = """
+import json, os, signal, sys
+setup = json.loads(sys.stdin.readline())
+for line in sys.stdin:
+    job = json.loads(line)
+    if job["id"] == setup.get("dies_on"):
+        print("last words", file=sys.stderr, flush=True)
+        os._exit(7)
+    print(json.dumps({"event": "epoch", "id": job["id"], "pid": os.getpid()}), flush=True)
+    print(json.dumps({"event": "done", "id": job["id"]}), flush=True)
+"""
+
+
+def collect(jobs: list[str], workers: int, setup: dict[str, str]) -> list[dict[str, object]]:
+    messages: list[dict[str, object]] = []
+    run_jobs(
+        [{"id": job} for job in jobs],
+        command=[sys.executable, "-c", ECHO],
+        setup=setup,
+        workers=workers,
+        on_message=messages.append,
+    )
+    return messages
+
+
+def test_every_job_is_done_once() -> None:
+    jobs = [f"job {number}" for number in range(7)]
+    messages = collect(jobs, workers=2, setup={})
+    assert sorted(str(m["id"]) for m in messages if m["event"] == "done") == jobs
+    assert len({m["pid"] for m in messages if m["event"] == "epoch"}) <= 2
+
+
+def test_without_jobs_nothing_is_started() -> None:
+    assert collect([], workers=2, setup={}) == []
+
+
+def test_a_worker_that_dies_fails_its_job_only_and_is_replaced() -> None:
+    messages = collect(["a", "b", "c"], workers=1, setup={"dies_on": "b"})
+    ends = {str(m["id"]): m for m in messages if m["event"] in ("done", "failed")}
+    assert {key: end["event"] for key, end in ends.items()} == {"a": "done", "b": "failed", "c": "done"}
+    assert ends["b"]["message"] == "the worker process ended with code 7: last words"
+
+
+def test_workers_are_gone_afterwards_also_after_an_error(tmp_path: Path) -> None:
+    def fail(message: dict[str, object]) -> None:
+        raise KeyboardInterrupt
+
+    before = {child.pid for child in psutil.Process().children()}
+    try:
+        run_jobs([{"id": "a"}], command=[sys.executable, "-c", ECHO], setup={}, workers=1, on_message=fail)
+    except KeyboardInterrupt:
+        pass
+    assert {child.pid for child in psutil.Process().children()} <= before

@@ -1,0 +1,118 @@
+"""The command line: exit codes, where text goes, messages without tracebacks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lossassay.catalogue.losses import LOSSES
+from tests.study.helpers import write_images
+
+
+def lossassay(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lossassay", *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+
+
+def test_help_lists_every_command() -> None:
+    found = lossassay("--help")
+    assert found.returncode == 0
+    for command in ("demo", "run", "paper", "plan", "new", "audit", "losses", "report", "cache"):
+        assert command in found.stdout
+
+
+def test_losses_as_json_names_all_of_them() -> None:
+    found = lossassay("losses", "--json")
+    assert [entry["name"] for entry in json.loads(found.stdout)] == list(LOSSES)
+
+
+def test_one_loss_by_its_alias() -> None:
+    found = lossassay("losses", "cce")
+    assert "categorical_crossentropy" in found.stdout
+    assert "Good 1952" in found.stdout
+
+
+def test_an_unknown_loss_is_refused_with_a_suggestion() -> None:
+    found = lossassay("losses", "focall")
+    assert found.returncode == 2
+    assert "No loss is called 'focall'" in found.stderr
+    assert "Did you mean 'focal'?" in found.stderr
+    assert found.stdout == ""
+
+
+def test_every_problem_of_a_study_at_once_and_no_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'name = "x"\ncolour = 1\n[data]\npath = "digits"\nimage_size = 20\n'
+        '[[arms]]\nloss = "focal"\ngamma = -1\n[training]\nepochs = "ten"\n'
+    )
+    found = lossassay("run", str(file), "--out", str(tmp_path / "out"))
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
+    assert "has 4 problems" in found.stderr
+    for words in ("colour: no such key", "gamma: got -1, expected a number, 0 or more", "epochs:", "image_size:"):
+        assert words in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ('path = "nowhere"', "nowhere"),
+        ('path = "empty"', "empty"),
+    ],
+)
+def test_data_that_are_not_there(tmp_path: Path, study: str, words: str) -> None:
+    (tmp_path / "empty").mkdir()
+    file = tmp_path / "study.toml"
+    file.write_text(f'name = "x"\n[data]\n{study}\n[[arms]]\nloss = "cce"\n')
+    found = lossassay("run", str(file), "--out", str(tmp_path / "out"))
+    assert found.returncode == 2
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_study_file_that_is_not_there(tmp_path: Path) -> None:
+    found = lossassay("run", str(tmp_path / "no.toml"), "--out", str(tmp_path / "out"))
+    assert found.returncode == 2
+    assert "there is no such file" in found.stderr
+
+
+def test_new_then_plan_then_audit_on_class_folders(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "hands & feet")
+    found = lossassay("new", str(images), cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip() == "study.toml"
+    text = (tmp_path / "study.toml").read_text()
+    assert "# 60 images, 3 classes: left, middle, right" in text
+    again = lossassay("new", str(images), cwd=tmp_path)
+    assert again.returncode == 2
+    assert "is already there" in again.stderr
+    planned = lossassay("plan", "study.toml", cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert "30 runs of 'hands & feet'" in planned.stdout
+    assert "expected time" in planned.stdout
+    as_json = json.loads(lossassay("plan", "study.toml", "--json", cwd=tmp_path).stdout)
+    assert len(as_json["runs"]) == 30
+    assert as_json["cost"]["wall_seconds"] > 0
+
+
+def test_audit_leaves_with_one_on_issues(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images")
+    (images / "left" / "000.png").write_bytes(b"")
+    found = lossassay("audit", str(images))
+    assert found.returncode == 1
+    assert "left/000.png" in found.stdout
+
+
+def test_the_cache_can_be_seen_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSSASSAY_CACHE", str(tmp_path / "cache"))
+    images = write_images(tmp_path / "images")
+    assert lossassay("audit", str(images)).returncode in (0, 1)
+    assert len(json.loads(lossassay("cache", "show", "--json").stdout)) == 1
+    assert "freed" in lossassay("cache", "clear").stdout
+    assert json.loads(lossassay("cache", "show", "--json").stdout) == []
