@@ -85,7 +85,7 @@ def test_first_weights_depend_on_the_seed_alone_and_leave_the_callers_random_sta
 def test_features_start_equal_where_heads_differ_in_size(name: str) -> None:
     few, many = small(name, num_outputs=2), small(name, num_outputs=9)
     assert all(torch.equal(a, b) for a, b in zip(few.features.parameters(), many.features.parameters(), strict=True))
-    assert few.head.weight.shape[0], many.head.weight.shape[0] == (2, 9)
+    assert (few.head.out_features, many.head.out_features) == (2, 9)
 
 
 def test_the_head_draws_from_a_seed_of_its_own() -> None:
@@ -129,7 +129,7 @@ def test_training_reduces_the_loss(name: str) -> None:
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
-    for _ in range(30):
+    for _ in range(12):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(batch), labels)
         loss.backward()

@@ -1,5 +1,6 @@
 """Parameter counts and multiply-accumulates against a count by hand."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from lossassay.errors import ModelError
-from lossassay.models import activation_bytes, build, describe
+from lossassay.models import Classifier, activation_bytes, build, describe
 
 SHAPE: dict[str, Any] = {"channels": 1, "image_size": 32, "dimensions": 2}
 
@@ -15,7 +16,7 @@ SHAPE: dict[str, Any] = {"channels": 1, "image_size": 32, "dimensions": 2}
 def test_paper_cnn_by_hand() -> None:
     model = build("paper_cnn", {}, **SHAPE, num_outputs=3, seed=0)
     channels, sides = [1, 32, 64, 128, 256, 256], [32, 16, 8, 4, 2]
-    convolutions = [a * b * 9 for a, b in zip(channels[:-1], channels[1:], strict=True)]
+    convolutions = [a * b * 9 for a, b in pairwise(channels)]
     dense = [256 * 256, 256 * 128, 128 * 3]
     biases = sum(channels[1:]) + 256 + 128 + 3
     batch_norms = 2 * sum(channels[1:])
@@ -30,7 +31,7 @@ def test_paper_cnn_in_three_dimensions_by_hand() -> None:
     options = {"widths": [2, 3, 4, 5, 6], "dense": [7, 8]}
     model = build("paper_cnn", options, channels=3, image_size=40, dimensions=3, num_outputs=2, seed=0)
     channels, sides = [3, 2, 3, 4, 5, 6], [40, 20, 10, 5, 2]
-    convolutions = [a * b * 27 for a, b in zip(channels[:-1], channels[1:], strict=True)]
+    convolutions = [a * b * 27 for a, b in pairwise(channels)]
     dense = [6 * 7, 7 * 8, 8 * 2]
     macs = sum(weights * side**3 for weights, side in zip(convolutions, sides, strict=True)) + sum(dense)
     assert describe(model, channels=3, image_size=40, dimensions=3).multiply_accumulates == macs
@@ -49,22 +50,9 @@ def test_resnet18_has_the_published_size(channels: int, classes: int, parameters
 
 def test_activations_by_hand() -> None:
     features = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten())
-    model = nn.ModuleDict({"features": features, "head": nn.Linear(4 * 16 * 16, 3)})
-    model.forward = lambda images: model["head"](model["features"](images))  # type: ignore[method-assign]
+    model = Classifier(features, nn.Linear(4 * 16 * 16, 3))
     outputs = 4 * 32 * 32 + 2 * 4 * 16 * 16 + 3  # convolution (ReLU works in place), pooling and flattening, head
-    assert activation_bytes(_with_parts(model), **SHAPE) == 4 * outputs
-
-
-def _with_parts(parts: nn.ModuleDict) -> nn.Module:
-    class Model(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.features, self.head = parts["features"], parts["head"]
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return self.head(self.features(images))
-
-    return Model()
+    assert activation_bytes(model, **SHAPE) == 4 * outputs
 
 
 def test_measuring_leaves_the_model_and_the_random_state_as_they_were() -> None:

@@ -70,7 +70,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_safetensors_is_told(tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"not at all weights")
-    with pytest.raises(ModelError, match="cannot be read as weights.*Expected a safetensors file"):
+    with pytest.raises(ModelError, match=r"cannot be read as weights.*Expected a safetensors file"):
         load_weights(model(), tmp_path / "weights.safetensors")
 
 

@@ -6,6 +6,7 @@ a group of any size can land in any part, with about the chance that the part's 
 what is missing, which makes the shares nearly exact wherever there are enough of them.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def assign(membership: Membership, shares: Sequence[float], random: np.random.Ge
         Part of each row, [N], 0 … len(shares) - 1.
     """
     _, groups, sizes = np.unique(membership.groups, return_inverse=True, return_counts=True)
-    hot = _with_no_label_class(membership.hot)
+    hot = _what_to_balance(membership.hot)
     targets = _targets(hot.sum(axis=0), shares)
     counts = _sum_by_group(hot, groups, len(sizes))
     part_of_group = np.full(len(sizes), -1, dtype=np.int64)
@@ -63,10 +64,13 @@ def assign(membership: Membership, shares: Sequence[float], random: np.random.Ge
     return parts
 
 
-def _with_no_label_class(hot: Numbers) -> Numbers:
-    """Rows without any label (multi-label) are balanced like a class of their own."""
-    none = hot.sum(axis=1) == 0
-    return np.column_stack([hot, none.astype(np.int64)]) if none.any() else hot
+def _what_to_balance(hot: Numbers) -> Numbers:
+    """Multi-label rows are balanced by two more columns: having no label at all, and being a row."""
+    labels = hot.sum(axis=1)
+    if (labels == 1).all():
+        return hot
+    balanced: Numbers = np.column_stack([hot, (labels == 0).astype(np.int64), np.ones_like(labels)])
+    return balanced
 
 
 def _targets(class_counts: Numbers, shares: Sequence[float]) -> Numbers:
@@ -83,16 +87,16 @@ def _targets(class_counts: Numbers, shares: Sequence[float]) -> Numbers:
 
 
 def _sum_by_group(hot: Numbers, groups: Numbers, num_groups: int) -> Numbers:
-    return np.stack([np.bincount(groups, weights=column, minlength=num_groups) for column in hot.T], axis=1).astype(
-        np.int64
-    )
+    sums = np.zeros((num_groups, hot.shape[1]), dtype=np.int64)
+    np.add.at(sums, groups, hot)
+    return sums
 
 
 def _place_groups(
     order: Numbers, counts: Numbers, targets: Numbers, part_of_group: Numbers, random: np.random.Generator
 ) -> Numbers:
     """Place groups in the given order; return what each part then holds of each class, [P K]."""
-    room = targets.tolist()  # plain lists: ten times as fast as arrays of three numbers
+    target, room = targets.tolist(), targets.tolist()  # plain lists: ten times as fast as arrays of three numbers
     parts = range(len(room))
     draws = random.random(len(order)).tolist()
     for group, row, draw in zip(order.tolist(), counts[order].tolist(), draws, strict=True):
@@ -101,7 +105,7 @@ def _place_groups(
             sum(room[p][k] for k, _ in needs) if all(room[p][k] >= count for k, count in needs) else 0 for p in parts
         ]
         if not any(weights):  # it fits nowhere: where it does least harm
-            excess = [sum(max(0, count - room[p][k]) for k, count in needs) for p in parts]
+            excess = [sum(max(0, count - room[p][k]) / (target[p][k] or 1) for k, count in needs) for p in parts]
             weights = [int(one == min(excess)) for one in excess]
         chosen = _draw(weights, draw)
         part_of_group[group] = chosen
@@ -173,10 +177,11 @@ def _place_by_deficit(
 def _give_every_part_every_class(
     counts: Numbers, targets: Numbers, part_of_group: Numbers, random: np.random.Generator
 ) -> None:
-    """Move a group into each part that lacks a class, if another part can spare it."""
+    """Move a group into each part that lacks a class, if another part can spare it; large parts come first."""
     has = counts > 0
-    for part, k in np.argwhere(targets > 0):
-        if has[part_of_group == part, k].any():
+    largest_first = np.argsort(-targets.sum(axis=1), kind="stable")
+    for part, k in itertools.product(largest_first, range(targets.shape[1])):
+        if targets[part, k] == 0 or has[part_of_group == part, k].any():
             continue
         parts_left = np.stack([has[part_of_group == p].sum(axis=0) for p in range(len(targets))])  # [P K]
         spared = parts_left[part_of_group] - has >= 1

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from lossassay.config.schema import SplitConfig
+from lossassay.data.assign import Membership
 from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.grouping import group_numbers
-from lossassay.data.manifest import Finding, Manifest
+from lossassay.data.manifest import PARTS, Finding, Manifest
 from lossassay.data.split import one_hot
 
 _FEW_IN_A_PART = 10  # below this many test images of a class, its sensitivity moves in steps of 10 points or more
@@ -30,6 +31,7 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
         *duplicates,
         *_group_overlap(manifest),
         *_tiny_classes(manifest, config or SplitConfig()),
+        *_rare_labels(manifest),
         *_no_groups(manifest),
     )
 
@@ -115,6 +117,19 @@ def _tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
             message=f"Classes with fewer than {_FEW_IN_A_PART} images in the test part, with their images in all (and "
             f"in the test part): {listed}.",
             advice="Their sensitivity cannot be told well. Add images, join classes, or run more replicates.",
+        )
+
+
+def _rare_labels(manifest: Manifest) -> Iterator[Finding]:
+    groups = Membership(hot=one_hot(manifest), groups=group_numbers(manifest)).groups_per_class()
+    rare = np.flatnonzero(groups < len(PARTS)) if manifest.task == "multi_label" else ()
+    if len(rare):
+        listed = ", ".join(f"{manifest.class_names[k]} {groups[k]}" for k in rare)
+        yield Finding(
+            code="rare-label",
+            severity="issue",
+            message=f"Labels in fewer than {len(PARTS)} groups, which cannot be in every part: {listed}.",
+            advice="Their yardsticks are undefined where the test part lacks them. Add patients, or leave them out.",
         )
 
 

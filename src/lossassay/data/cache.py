@@ -97,7 +97,7 @@ class _Request:
 
     def key(self, content: Sequence[str]) -> str:
         """Name the entry by the content of all files, in their order, and by how they are decoded."""
-        facts = [DECODER_VERSION, self.manifest.kind, self.options.as_dict(), list(content)]
+        facts = [DECODER_VERSION, self.manifest.kind, self.options._asdict(), list(content)]
         return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
     def needed_bytes(self, item_bytes: int) -> int:

@@ -2,19 +2,11 @@
 
 import hashlib
 import io
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-from PIL import (
-    BmpImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, UnidentifiedImageError
+
+from lossassay.data.quick import Plan, decode_jpeg, decode_png, plan_jpeg, plan_png
 
 # Raised by any change that gives other pixels for the same file; part of every cache key.
 DECODER_VERSION = 1
@@ -22,16 +14,7 @@ DECODER_VERSION = 1
 # What is larger is refused by its header alone: a few kilobytes can claim to be gigabytes of pixels.
 LARGEST_IMAGE_PX = 89_478_485  # 256 MiB of RGB, as in Pillow
 
-FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        PngImagePlugin.PngImageFile,
-        JpegImagePlugin.JpegImageFile,
-        BmpImagePlugin.BmpImageFile,
-        TiffImagePlugin.TiffImageFile,
-        WebPImagePlugin.WebPImageFile,
-    )
-)
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 Problem = Literal["empty", "no image", "damaged", "too large", "unsupported pixels", "not readable"]
 
@@ -51,8 +34,7 @@ _MODE_NAMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecodeOptions:
+class DecodeOptions(NamedTuple):
     """How every image becomes the same array; the meaning is that of the study's data section.
 
     Args:
@@ -69,13 +51,8 @@ class DecodeOptions:
     padding: int
     background: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options by name."""
-        return asdict(self)
 
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One file after decoding.
 
     Args:
@@ -125,9 +102,49 @@ def decode(content: bytes, options: DecodeOptions, *, deep: bool) -> Decoded:
     identity = digest(content)
     if not content:
         return Decoded(identity, problem="empty")
+    return _decode_plain(identity, content, options, deep) or _decode_any(identity, content, options, deep)
+
+
+def _decode_plain(identity: bytes, content: bytes, options: DecodeOptions, deep: bool) -> Decoded | None:
+    """Decode a plain PNG or JPEG file; None if it is not that, or not intact."""
+    target = "L" if options.channels == 1 else "RGB"
+    try:
+        plan = plan_png(content)
+        if plan is not None and _is_allowed(plan.size):
+            return _plain(identity, plan, decode_png(plan), options, deep)
+        plan = plan_jpeg(content)
+        if plan is not None and _is_allowed(plan.size):
+            image = decode_jpeg(plan, target, _fitted_size(plan.size, options))
+            return _plain(identity, plan, image, options, deep)
+    except MemoryError:
+        raise
+    except Exception:  # the general way says what is wrong
+        return None
+    return None
+
+
+def _is_allowed(size: tuple[int, int]) -> bool:
+    return size[0] * size[1] <= LARGEST_IMAGE_PX
+
+
+def _plain(identity: bytes, plan: Plan, image: Image.Image, options: DecodeOptions, deep: bool) -> Decoded:
+    pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
+    return Decoded(identity, _doubled(pixels) if deep else pixels, _MODE_NAMES[plan.mode], plan.size)
+
+
+def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: bool) -> Decoded:
+    """Decode a file of any format, or say why it cannot be."""
+    from PIL import (  # noqa: F401 - Image.open knows them once imported; plain files start faster without
+        BmpImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > LARGEST_IMAGE_PX:
+            if not _is_allowed(image.size):
                 return Decoded(identity, problem="too large", size=image.size)
             return _decode(identity, image, options, deep)
     except (NeedsSixteenBits, MemoryError):
@@ -151,6 +168,8 @@ def _decode(identity: bytes, image: Image.Image, options: DecodeOptions, deep: b
     if sixteen_bits and not deep:
         raise NeedsSixteenBits
     if image.getexif().get(0x0112, 1) != 1:
+        from PIL import ImageOps
+
         image = ImageOps.exif_transpose(image)
     if sixteen_bits:
         pixels = _sixteen_bit_pixels(image, options)

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ OnProgress = Callable[[int, int], None]
 Facts = dict[str, Any]  # of one file, as `decode_worker.decode_chunk` gives them
 OnChunk = Callable[[int, list[Facts]], None]
 
-_LARGEST_CHUNK = 64  # files; small enough to keep every core busy to the end
+_LARGEST_CHUNK = 128  # files; small enough to keep every core busy to the end
 _SMALLEST_WORK_SECONDS = 0.3  # below this, starting processes takes longer than they save
 
 
@@ -84,7 +84,7 @@ def _decode_all(
         on_progress(done, len(facts))
 
     chunks = _chunks(len(files.names), options, deep, max(1, workers))
-    setup = {"target": str(target), "options": asdict(options), "deep": deep, "offset": offset}
+    setup = {"target": str(target), "options": options._asdict(), "deep": deep, "offset": offset}
     if workers < 1:
         _decode_here(files.names, chunks, setup, on_chunk)
     else:

@@ -2,6 +2,7 @@
 
 from typing import final
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from lossassay.models.classifier import (
@@ -14,6 +15,8 @@ from lossassay.models.classifier import (
     check_input,
     linear_head,
 )
+
+Maps = Float[Tensor, "batch maps *smaller"]
 
 _LARGE_IMAGE_PX = 96  # from here on the stem may throw three of four pixels away, twice
 _STAGES = 4
@@ -86,7 +89,7 @@ class _ResidualBlock(nn.Module):
         )
         self.relu = nn.ReLU()
 
-    def forward(self, images: Images) -> Images:
+    def forward(self, images: Images) -> Maps:
         activated: Tensor = self.relu(self.residual(images) + self.shortcut(images))
         return activated
 

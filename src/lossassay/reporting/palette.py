@@ -1,7 +1,7 @@
 """Colours by role, once. Charts name the role; the page resolves it for light, dark and paper, files for light.
 
 Data colours follow Okabe and Ito 2008 (told apart with any colour vision), a little darker on white and a little
-lighter on black for contrast. No meaning hangs on colour alone: arms also differ in dash and marker.
+lighter on black for contrast. No meaning hangs on colour alone: arms also differ in dash or stand in rows and panels of their own.
 """
 
 import re
@@ -42,7 +42,6 @@ _ON_BLACK = {
 }
 _ARM_COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "ink")
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
 def role(name: str) -> str:
@@ -67,15 +66,10 @@ def resolved(svg: str) -> str:
 
 
 def arm_colours(number: int) -> list[str]:
-    """Return a colour for each of so many arms. Lengths of the cycles differ, so 210 arms look different."""
+    """Return a colour for each of so many arms. Lengths of the cycles differ, so 35 arms look different."""
     return [role(_ARM_COLOURS[index % len(_ARM_COLOURS)]) for index in range(number)]
 
 
 def arm_dashes(number: int) -> list[list[int]]:
     """Return a line dash for each of so many arms."""
     return [_DASHES[index % len(_DASHES)] for index in range(number)]
-
-
-def arm_shapes(number: int) -> list[str]:
-    """Return a marker for each of so many arms."""
-    return [_SHAPES[index % len(_SHAPES)] for index in range(number)]

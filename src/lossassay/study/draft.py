@@ -59,10 +59,10 @@ def _commented(raw: dict[str, Any], proposal: Proposal, planned: Plan, cost: Est
     patients = "" if groups.null_count() == len(groups) else f" of {groups.n_unique():,} groups"
     lines = [
         f"# {len(manifest.rows):,} images{patients}, {len(manifest.class_names)} "
-        f"{'findings' if manifest.task == 'multi_label' else 'classes'}: {', '.join(manifest.class_names)}",
+        f"{'findings' if manifest.task == 'multi_label' else 'classes'}: {_one_line(', '.join(manifest.class_names))}",
         f"# {cost.runs} runs: about {cost.wall_seconds / 60:.0f} minutes with {cost.workers} at once on this machine, "
         f"{cost.disk_bytes / 2**20:,.0f} MiB of disk",
-        *(f"# {note}" for note in proposal.notes),
+        *(f"# {_one_line(note)}" for note in proposal.notes),
         "",
         _toml(name=raw["name"]),
         "",
@@ -100,6 +100,11 @@ def _arms(task: str) -> list[str]:
 
 def _section(values: dict[str, Any], reasons: dict[str, str]) -> list[str]:
     return [_toml(**{key: value}) + (f"  # {reasons[key]}" if key in reasons else "") for key, value in values.items()]
+
+
+def _one_line(text: str) -> str:
+    """A class name may hold anything; in a comment a line break would end the comment."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _toml(**value: Any) -> str:

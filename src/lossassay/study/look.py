@@ -123,21 +123,27 @@ def _with_size(proposal: Proposal) -> Proposal:
     sample = _sample(proposal.data["path"], manifest)
     if not sample:
         return proposal
-    sides = [max(image.shape[:2]) for image in sample]
-    size = 32 if max(sides) <= 48 or manifest.dimensions == 3 else 64
+    sides = sorted({max(image.shape[:2]) for image in sample})
     colour = np.mean([_is_coloured(image) for image in sample]) > 0.5
-    border = float(np.median([np.median(np.concatenate([image[0].ravel(), image[-1].ravel()])) for image in sample]))
     data = proposal.data | {
-        "image_size": size,
+        "image_size": 32 if sides[-1] <= 48 or manifest.dimensions == 3 else 64,
         "channels": 3 if colour else 1,
-        "padding": 255 if border > 127 else 0,
     }
+    native = f"{sides[0]}" if len(sides) == 1 else f"{sides[0]} to {sides[-1]}"
     reasons = proposal.reasons | {
-        "image_size": f"px; the images are {min(sides)} to {max(sides)} px; small is fast, raise it when it works",
+        "image_size": f"px; the images have {native}. Small is fast: raise it when the study works",
         "channels": "the images have colour" if colour else "the images are grey",
-        "padding": f"grey level beside non-square images; borders here are {'light' if border > 127 else 'dark'}",
     }
+    if any(image.shape[0] != image.shape[1] for image in sample):
+        borders = np.concatenate([np.concatenate([image[0].ravel(), image[-1].ravel()]) for image in sample])
+        light = float(np.median(borders)) > 127
+        data["padding"] = 255 if light else 0
+        reasons["padding"] = f"grey level beside images that are not square; their borders are {_tone(light)}"
     return Proposal(data=data, reasons=reasons, notes=proposal.notes)
+
+
+def _tone(light: bool) -> str:
+    return "light" if light else "dark"
 
 
 def _sample(path: str, manifest: Any) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
 
-from lossassay.reporting.palette import role
+from lossassay.reporting.messages import Messages
+from lossassay.reporting.palette import arm_colours, arm_dashes, role
 
 FONT = "Inter, 'Helvetica Neue', 'Segoe UI', Arial, 'Liberation Sans', sans-serif"
 WIDTH_PX = 680  # of a chart with one panel, in files
@@ -65,6 +66,23 @@ def row_labels(data: alt.InlineData, *, lift_px: int) -> alt.Chart:
         .mark_text(align="left", baseline="middle", fontSize=12, lineBreak="\n", yOffset=-lift_px, color=role("ink"))
         .encode(x=alt.value(0), y=row_position(), text="label:N")
     )
+
+
+def tooltips(messages: Messages, /, **fields: str) -> list[alt.Tooltip]:
+    """Return tooltips: field → word that names it. Fields that end in ``_text`` are formatted already."""
+    whole = {"replicate", "replicates", "pairs", "count", "classes", "epoch"}
+    return [
+        alt.Tooltip(f"{name}:Q", format=",", title=messages.text(f"word.{word}"))
+        if name in whole
+        else alt.Tooltip(f"{name}:N", title=messages.text(f"word.{word}"))
+        for name, word in fields.items()
+    ]
+
+
+def arm_scale(names: Sequence[str], look: Literal["color", "dash"]) -> alt.Scale:
+    """Return the scale that gives each arm its colour or its dash; together they also work in black and white."""
+    ranges: dict[str, list[Any]] = {"color": arm_colours(len(names)), "dash": arm_dashes(len(names))}
+    return alt.Scale(domain=list(names), range=ranges[look])
 
 
 def panel_header(width_px: int = PANEL_PX) -> alt.Header:

@@ -1,0 +1,196 @@
+"""The answer in words: one sentence for the study, one row for each pair."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.reporting import formatting
+from lossassay.reporting.messages import Messages
+from lossassay.reporting.words import (
+    arm,
+    arm_names,
+    level,
+    metric_name,
+    primary_pairs,
+    verdict_word,
+    with_unit,
+)
+from lossassay.study.results import StudyResults
+
+_REASONS = {
+    "value and gradient are equal for every label": "reason.same_function",
+    "fewer than two replicates": "reason.too_few",
+    "the interval lies inside the margin": "reason.inside_margin",
+    "the interval leaves out 0": "reason.leaves_out_zero",
+    "the interval contains 0 and reaches past the margin": "reason.past_margin",
+    "the interval contains 0, and no margin was stated": "reason.no_margin",
+}
+_PARTS = {
+    "difference": "answer.part.difference",
+    "equivalent": "answer.part.equivalent",
+    "undecided": "answer.part.undecided",
+    "same function": "answer.part.same_function",
+}
+_SCOPES = {"procedure": "scope.procedure"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRow:
+    """One pair of arms as the verdict table shows it."""
+
+    arm_a: Markup
+    arm_b: Markup
+    word: str
+    kind: str  # for the style: the verdict without spaces
+    difference: str
+    low: str
+    high: str
+    p_adjusted: str
+    replicates: str
+    reason: Markup | str
+
+
+def headline(results: StudyResults, m: Messages) -> Markup:
+    """Return the answer in one sentence."""
+    pairs = list(primary_pairs(results).iter_rows(named=True))
+    if not pairs:
+        return _one_arm(results, m)
+    return _pair_sentence(pairs[0], results, m) if len(pairs) == 1 else _many(pairs, results, m)
+
+
+def remarks(results: StudyResults, m: Messages) -> list[Markup]:
+    """Return what must stand right below the answer: scope, who was not beaten, what is not finished."""
+    facts = results.facts
+    pairs = list(primary_pairs(results).iter_rows(named=True))
+    found = [m(_SCOPES[facts["scope"]])] if facts.get("scope") in _SCOPES else []
+    same = facts.get("same_function_pairs", ())
+    if len(pairs) > 1:
+        found += [_same_function(pair, m) for pair in same]
+    found += [m("remark.same_start", a=arm(pair["arm_a"]), b=arm(pair["arm_b"]), **_starts(pair)) for pair in same if pair["replicates"]]
+    beaten = _beaten(pairs)
+    if beaten and results.study.evidence.compare == "all":
+        left = [arm(name) for name in arm_names(results) if name not in beaten]
+        found.append(m("remark.not_beaten", arms=Markup(", ").join(left)))
+    return found
+
+
+def warnings(results: StudyResults, m: Messages) -> list[Markup]:
+    """Return what can change the answer: missing, diverged and failed runs."""
+    facts = results.facts
+    done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
+    found = []
+    if done < facts.get("runs_planned", done):
+        found.append(m("warning.unfinished", done=done, planned=facts["runs_planned"]))
+    if facts.get("runs_diverged"):
+        found.append(m("warning.diverged", runs=m.counted("count.runs", facts["runs_diverged"])))
+    if facts.get("runs_failed"):
+        found.append(m("warning.failed", runs=m.counted("count.runs", facts["runs_failed"])))
+    return found
+
+
+def pair_rows(results: StudyResults, m: Messages) -> list[PairRow]:
+    """Return the verdict of every pair, in the order of the forest plot."""
+    metric = results.facts["primary_metric"]
+    return [
+        PairRow(
+            arm_a=arm(pair["arm_a"]),
+            arm_b=arm(pair["arm_b"]),
+            word=verdict_word(m, pair["verdict"]),
+            kind=pair["verdict"].replace(" ", "-"),
+            difference=formatting.difference(metric, pair["difference"]),
+            low=formatting.difference(metric, pair["low"]),
+            high=formatting.difference(metric, pair["high"]),
+            p_adjusted=formatting.p_value(pair["p_adjusted"]),
+            replicates=formatting.count(pair["replicates"]),
+            reason=_reason(pair, m),
+        )
+        for pair in primary_pairs(results).iter_rows(named=True)
+    ]
+
+
+def _one_arm(results: StudyResults, m: Messages) -> Markup:
+    metric = results.facts["primary_metric"]
+    for row in results.tables["arms"].iter_rows(named=True):
+        if row["metric"] == metric and row["estimate"] is not None:
+            value = formatting.value(metric, row["estimate"])
+            number = m.counted("count.replicates", row["replicates"])
+            return m("answer.one_arm", arm=arm(row["arm"]), metric=metric_name(m, metric), value=value, replicates=number)
+    return m("answer.nothing")
+
+
+def _many(pairs: list[dict[str, Any]], results: StudyResults, m: Messages) -> Markup:
+    metric, margin = results.facts["primary_metric"], results.facts.get("margin")
+    words = Counter("difference" if pair["verdict"] in ("better", "worse") else pair["verdict"] for pair in pairs)
+    within = formatting.size_of_difference(metric, margin)
+    parts = [
+        m(f"{key}.one" if words[word] == 1 else f"{key}.other", number=words[word], margin=with_unit(m, metric, within))
+        for word, key in _PARTS.items()
+        if words[word]
+    ]
+    listing = m("answer.and", first=Markup(", ").join(parts[:-1]), last=parts[-1]) if len(parts) > 1 else parts[0]
+    number = m.counted("count.replicates", max(pair["replicates"] for pair in pairs))
+    return m("answer.many", pairs=len(pairs), metric=metric_name(m, metric), parts=listing, replicates=number)
+
+
+def _pair_sentence(pair: dict[str, Any], results: StudyResults, m: Messages) -> Markup:
+    if pair["verdict"] == "same function":
+        observed = results.facts.get("same_function_pairs", ())
+        return _same_function(next(iter(observed), pair | {"replicates": 0}), m)
+    metric, margin = results.facts["primary_metric"], results.facts.get("margin")
+    fields = {
+        "metric": metric_name(m, metric),
+        "level": level(results.facts),
+        "replicates": m.counted("count.replicates", pair["replicates"]),
+        "margin": with_unit(m, metric, formatting.size_of_difference(metric, margin)),
+        "reason": _reason(pair, m),
+    }
+    if pair["verdict"] in ("better", "worse"):
+        return m("answer.difference", **fields, **_winner_first(pair, metric, m))
+    limits = {name: formatting.difference(metric, pair[name]) for name in ("low", "high")}
+    shown = with_unit(m, metric, formatting.difference(metric, pair["difference"]))
+    sentence = "answer.equivalent" if pair["verdict"] == "equivalent" else "answer.undecided"
+    if pair["low"] is None:
+        sentence = "answer.no_interval"
+    return m(sentence, a=arm(pair["arm_a"]), b=arm(pair["arm_b"]), difference=shown, **limits, **fields)
+
+
+def _winner_first(pair: dict[str, Any], metric: str, m: Messages) -> dict[str, Any]:
+    """Return names and sizes so that the sentence begins with the better arm and needs no minus sign."""
+    names = [arm(pair["arm_a"]), arm(pair["arm_b"])]
+    winner, loser = names if pair["verdict"] == "better" else reversed(names)
+    low, high = sorted((pair["low"], pair["high"]), key=abs)
+    return {
+        "winner": winner,
+        "loser": loser,
+        "difference": with_unit(m, metric, formatting.size_of_difference(metric, pair["difference"])),
+        "low": formatting.size_of_difference(metric, low),
+        "high": formatting.size_of_difference(metric, high),
+        "direction": m("answer.higher" if YARDSTICKS[metric].best == "high" else "answer.lower"),
+    }
+
+
+def _same_function(pair: dict[str, Any], m: Messages) -> Markup:
+    names = {"a": arm(pair["arm_a"]), "b": arm(pair["arm_b"])}
+    largest, number = pair.get("largest_score_difference"), pair["replicates"]
+    if not number or largest is None:
+        return m("answer.same_untrained", **names)
+    if largest == 0:
+        return m("answer.same_exact", **names, n=number)
+    return m("answer.same_rounded", **names, n=number, largest=formatting.significant(largest, 2))
+
+
+def _starts(pair: dict[str, Any]) -> dict[str, Any]:
+    return {"init": pair["init_equal"], "order": pair["order_equal"], "n": pair["replicates"]}
+
+
+def _reason(pair: dict[str, Any], m: Messages) -> Markup | str:
+    stored = pair.get("reason") or ""
+    return m(_REASONS[stored]) if stored in _REASONS else stored
+
+
+def _beaten(pairs: list[dict[str, Any]]) -> set[str]:
+    losers = {"better": "arm_b", "worse": "arm_a"}
+    return {pair[losers[pair["verdict"]]] for pair in pairs if pair["verdict"] in losers}

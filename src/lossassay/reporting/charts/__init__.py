@@ -1,0 +1,32 @@
+"""Every chart of the report, by name, in the order of the page."""
+
+from collections.abc import Callable
+
+from lossassay.reporting.charts.common import Figure
+from lossassay.reporting.charts.comparisons import arms, forest, noise_floor
+from lossassay.reporting.charts.costs import cost, label_memory
+from lossassay.reporting.charts.quality import confusion, reliability, roc
+from lossassay.reporting.charts.training import curves_accuracy, curves_loss
+from lossassay.reporting.messages import Messages
+from lossassay.study.results import StudyResults
+
+__all__ = ["FIGURES", "Figure", "draw_figures"]
+
+FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
+    "forest": forest,
+    "arms": arms,
+    "noise_floor": noise_floor,
+    "curves_loss": curves_loss,
+    "curves_accuracy": curves_accuracy,
+    "confusion": confusion,
+    "roc": roc,
+    "reliability": reliability,
+    "cost": cost,
+    "label_memory": label_memory,
+}
+
+
+def draw_figures(results: StudyResults, messages: Messages) -> dict[str, Figure]:
+    """Return the figures that this study has data for, by name."""
+    drawn = {name: draw(results, messages) for name, draw in FIGURES.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}

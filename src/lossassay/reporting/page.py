@@ -1,0 +1,144 @@
+"""report.html: one file that opens offline, with its figures beside it."""
+
+import base64
+import errno
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lossassay.errors import OutFolderError
+from lossassay.reporting import answer, details, gallery, palette, tables
+from lossassay.reporting.charts import FIGURES
+from lossassay.reporting.figures import DrawnFigure, write_figures
+from lossassay.reporting.messages import Messages, load_messages
+from lossassay.study.results import StudyResults
+
+
+def write_report(results: StudyResults, *, progress: Callable[[str], None] | None = None) -> Path:
+    """Draw a study: figures/*.svg, figures/*.png and report.html in its out folder.
+
+    Args:
+        results: What is stored.
+        progress: Called with the name of each figure, then with ``"page"``.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        OutFolderError: If the folder cannot be written.
+    """
+    messages = load_messages()
+    tell = progress or (lambda _: None)
+    with _explained(results.folder):
+        drawn: dict[str, DrawnFigure] = {}
+        for name, draw in FIGURES.items():
+            tell(name)
+            figure = draw(results, messages)
+            if figure is not None:
+                drawn |= write_figures([figure], results.folder / "figures")
+        tell("page")
+        path = results.folder / "report.html"
+        partial = path.with_suffix(".partial")
+        partial.write_text(render(results, drawn, messages), encoding="utf-8")
+        partial.replace(path)  # a reader never sees half a page
+    return path
+
+
+def render(results: StudyResults, figures: dict[str, DrawnFigure], messages: Messages) -> str:
+    """Return the page as text.
+
+    Args:
+        results: What is stored.
+        figures: By name; those that are missing are left out of the page.
+        messages: Its sentences.
+    """
+    environment = Environment(
+        loader=PackageLoader("lossassay.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["m"] = messages
+    scripts = [_vega(), _asset("script.js")]
+    return environment.get_template("report.html.jinja").render(
+        **_view(results, messages),
+        figures=figures,
+        style=_asset("style.css"),
+        light=Markup(palette.style_variables()),
+        dark=Markup(palette.style_variables(dark=True)),
+        scripts=[Markup(script) for script in scripts],
+        script_digests=[_digest(script) for script in scripts],
+    )
+
+
+def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
+    return {
+        "name": results.plan.get("name", results.study.name),
+        "version": results.plan.get("lossassay_version", ""),
+        "byline": details.byline(results, m),
+        "headline": answer.headline(results, m),
+        "remarks": answer.remarks(results, m),
+        "warnings": answer.warnings(results, m),
+        "pairs": answer.pair_rows(results, m),
+        "stages": {
+            "data": details.data(results, m),
+            "preprocessing": details.preprocessing(results, m),
+            "model": details.model(results, m),
+            "training": details.training(results, m),
+        },
+        "tables": {
+            name: getattr(tables, name)(results, m)
+            for name in ("yardsticks", "classes", "parts", "arms", "costs", "noise_floor", "label_memory", "replicates")
+        },
+        "per_class": tables.per_class(results, m),
+        "identities": tables.identities(results, m),
+        "paper": tables.paper(results),
+        "paper_facts": results.facts.get("paper") or {},
+        "findings": results.findings,
+        "class_sheets": gallery.class_sheets(results, m),
+        "worst_errors": gallery.worst_errors(results, m),
+        "held_fixed": details.held_fixed(results, m),
+        "reproducibility": details.reproducibility(results, m),
+    }
+
+
+@cache
+def _vega() -> str:
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).replace("</script", "<\\/script")
+
+
+def _asset(name: str) -> Markup:
+    return Markup((files("lossassay.reporting") / "templates" / name).read_text(encoding="utf-8"))
+
+
+def _digest(script: str) -> str:
+    """Return the digest by which the page's security policy knows its own scripts and refuses all others."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutFolderError(
+                f"The disk of {folder} is full. The runs and tables are kept: "
+                f"free some space and draw again with `lossassay report {folder.name}`."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise OutFolderError(
+                f"{folder} cannot be written ({error}). Expected a folder of your own: "
+                f"allow writing to it, then draw again with `lossassay report {folder.name}`."
+            ) from error
+        raise
