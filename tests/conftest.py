@@ -1,9 +1,15 @@
 """Shared fixtures."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# a busy machine is slow now and then, and that is no failure
+settings.register_profile("lossassay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lossassay")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -44,3 +50,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOSSASSAY_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tiny networks are faster with one thread, and several wait for each other on a busy machine."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)

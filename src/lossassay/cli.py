@@ -7,6 +7,8 @@ Each command is one call of the public function of the same name; torch and the 
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,12 +38,6 @@ def main() -> None:
     except LossassayError as error:
         _say(f"Error: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        _say(
-            "\nStopped. Every finished run and every finished epoch is kept: "
-            f"give the same command again to go on:\n  lossassay {shlex.join(sys.argv[1:])}"
-        )
-        sys.exit(130)
 
 
 @app.command()
@@ -98,9 +94,8 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An out fo
 def plan(study: StudyFile, workers: Workers = None, as_json: AsJson = False) -> None:
     """List the runs of a study with expected time, memory and disk, from a short measurement on this machine."""
     from lossassay import api
-    from lossassay.progress import StudyDisplay
 
-    with StudyDisplay() as display:
+    with _display() as display:
         planned, cost = api.plan(study, workers=workers, progress=display.progress)
     if as_json:
         return _json({"runs": [_run_line(run) for run in planned.runs], "cost": cost.__dict__})
@@ -120,9 +115,8 @@ def new(
 ) -> None:
     """Look at the data and write a commented study file."""
     from lossassay import api
-    from lossassay.progress import StudyDisplay
 
-    with StudyDisplay() as display:
+    with _display() as display:
         written = api.new(path, out, progress=display.progress)
     _say(f"Written. Read it, set the margin, then: lossassay run {shlex.quote(str(written))} --out results")
     typer.echo(str(written))
@@ -132,9 +126,8 @@ def new(
 def audit(path: DataPath, as_json: AsJson = False) -> None:
     """What is in the data, and what is wrong with it; exit code 1 on issues. A study file may stand for its data."""
     from lossassay import api
-    from lossassay.progress import StudyDisplay
 
-    with StudyDisplay() as display:
+    with _display() as display:
         manifest, findings = api.audit(path, progress=display.progress)
     if as_json:
         _json({"rows": len(manifest.rows), "findings": [finding.__dict__ for finding in findings]})
@@ -191,11 +184,25 @@ def cache_clear() -> None:
     typer.echo(f"{api.clear_cache() / 2**20:,.1f} MiB freed")
 
 
-def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers: bool = True) -> Any:
-    """Run a study with its display, then print its answers and the path of its report."""
+@contextmanager
+def _display() -> Iterator[Any]:
+    """Show progress; Ctrl-C ends with a message that says how to go on (typer would end without one)."""
     from lossassay.progress import StudyDisplay
 
-    with StudyDisplay() as display:
+    try:
+        with StudyDisplay() as display:
+            yield display
+    except KeyboardInterrupt:
+        _say(
+            "\nStopped. Every finished run and every finished epoch is kept: give the same command again to go on:\n"
+            f"  lossassay {shlex.join(sys.argv[1:])}"
+        )
+        raise typer.Exit(130) from None
+
+
+def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers: bool = True) -> Any:
+    """Run a study with its display, then print its answers and the path of its report."""
+    with _display() as display:
         results = work(out=out, workers=workers, progress=display.progress)
     for message in results.stored.facts["failures"]:
         _say(f"A run failed: {message}")

@@ -225,7 +225,10 @@ def test_digits() -> None:
 
 NPZ_PROBLEMS = {
     "layout": ({"images": np.zeros(3)}, r"holds images\. Expected train_images, train_labels"),
-    "type": ({"train_images": np.zeros((2, 9, 9)), "train_labels": np.zeros((2, 1))}, "holds float64 in C order, expected"),
+    "type": (
+        {"train_images": np.zeros((2, 9, 9)), "train_labels": np.zeros((2, 1))},
+        "holds float64 in C order, expected",
+    ),
     "shape": ({"train_images": np.zeros((2, 9), np.uint8), "train_labels": np.zeros((2, 1))}, r"has shape \(2, 9\)"),
     "nan": (
         {"train_images": np.zeros((2, 9, 9), np.uint8), "train_labels": np.array([[0], [np.nan]])},

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 
 from lossassay import api
@@ -201,3 +202,21 @@ def test_tables_are_not_trivially_equal(finished: Path) -> None:
     """The comparison used above can fail."""
     runs = tables_without_clocks(finished)["runs"]
     assert runs["init_digest"].n_unique() == 2
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(images: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "study.toml", tmp_path / "out"
+    file.write_text(study_as_toml(small_study(images, epochs=200)))
+    command = [sys.executable, "-m", "lossassay", "run", str(file), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("checkpoints/*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Every finished run and every finished epoch is kept: give the same command again to go on" in errors
+    assert "Traceback" not in errors
+    assert workers
+    assert not any(worker.is_running() for worker in workers)
