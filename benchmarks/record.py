@@ -21,9 +21,7 @@ TABLES = ("runs", "arms", "comparisons", "noise_floor", "identities", "costs")
 def commit() -> str:
     """The commit of the working tree, with + when it has changes."""
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--", "src"], capture_output=True, text=True, check=True
-    )
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "src"], capture_output=True, text=True, check=True)
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
@@ -44,7 +42,9 @@ def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         "environment": plan["environment"],
         "engine": plan["engine"],
         "model": plan["model"],
-        "data": {key: plan["data"][key] for key in ("rows", "class_names", "class_counts", "groups", "image_shape", "digest")},
+        "data": {
+            key: plan["data"][key] for key in ("rows", "class_names", "class_counts", "groups", "image_shape", "digest")
+        },
         "arms": plan["arms"],
         "primary_metric": facts["primary_metric"],
         "scope": facts["scope"],

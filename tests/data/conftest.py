@@ -1,7 +1,7 @@
 """Small data sets on disk, and folders of their own for cache and key."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,10 @@ Folder = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or fills the user's cache or key."""
     monkeypatch.setenv("LOSSASSAY_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("LOSSASSAY_CONFIG", str(tmp_path_factory.mktemp("config")))
-    yield
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import errno
 import gc
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +55,6 @@ def test_a_second_start_reads_no_image(class_folders: Folder, monkeypatch: pytes
     for path in folder.glob("*/*.png"):  # other bytes, same size and time: whoever reads them sees other images
         found = path.stat()
         path.write_bytes(b"x" * found.st_size)
-        import os
-
         os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     monkeypatch.setattr(cache_module, "decode_files", None)
     second = open_cache(config(folder))
@@ -118,13 +118,17 @@ def test_digest_is_of_content_labels_and_partition_not_of_names_or_key(
     assert digest("here", "acac", "1123") != first  # class names
 
 
-def test_workers_change_no_pixel(class_folders: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deep", [False, True])
+def test_workers_change_no_pixel(class_folders: Folder, tmp_path: Path, deep: bool) -> None:
     folder = class_folders({"a": 40, "b": 50}, size=(50, 37))
+    if deep:
+        Image.fromarray(np.full((40, 40), 999, np.uint16)).save(folder / "b" / "7.png")
     (folder / "a" / "9.png").write_bytes(b"")
     here, there = (open_cache(config(folder), workers=n, cache_folder=tmp_path / str(n)) for n in (0, 2))
     assert np.array_equal(here.images, there.images)
     assert here.digest == there.digest
     assert here.manifest.findings == there.manifest.findings
+    assert here.images.dtype == (np.uint16 if deep else np.uint8)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -262,10 +266,20 @@ def test_a_disk_that_fills_up_leaves_nothing(class_folders: Folder, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(decoding, "decode_chunk", full)
-    with pytest.raises(DataError, match=r"The decoded images need 8\.0 KiB in"):
+    with pytest.raises(DataError, match=r"The decoded images need 8\.1 KiB in"):
         open_cache(config(class_folders({"a": 4, "b": 4})), workers=0)
     assert not list(root().glob("partial.*"))
     assert len(cache_entries()) == 0
+
+
+def test_a_worker_that_dies_leaves_nothing(class_folders: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_jobs: Any, on_message: Callable[[dict[str, Any]], None], **_options: Any) -> None:
+        on_message({"event": "failed", "id": 0, "message": "the worker process was killed by signal 9"})
+
+    monkeypatch.setattr(decoding, "run_jobs", dies)
+    with pytest.raises(DataError, match=r"Decoding stopped: the worker process was killed by signal 9\. Nothing of it"):
+        open_cache(config(class_folders({"a": 1, "b": 1})), workers=1)
+    assert not list(root().glob("partial.*"))
 
 
 def test_a_cache_folder_that_cannot_be_made(class_folders: Folder, tmp_path: Path) -> None:
@@ -279,7 +293,8 @@ import sys
 from pathlib import Path
 from lossassay.config.schema import DataConfig
 from lossassay.data.cache import open_cache
-cache = open_cache(DataConfig(path=sys.argv[1], image_size=32), workers=1, on_progress=lambda d, t: print(d, flush=True))
+cache = open_cache(DataConfig(path=sys.argv[1], image_size=32), workers=1,
+                   on_progress=lambda done, total: print(done, flush=True))
 assert "torch" not in sys.modules
 print(cache.digest, cache.images[:].sum())
 """

@@ -75,7 +75,7 @@ FILES = {
 def test_every_mode_is_read_as_it_looks(name: str) -> None:
     content, expected = FILES[name]
     assert np.abs(pixels(content)[..., 0] - expected).max() <= 1.01
-    assert np.abs(pixels(content, deep=True)[..., 0] - expected * 257).max() <= 260
+    assert np.abs(pixels(content, deep=True)[..., 0] - np.multiply(expected, 257.0)).max() <= 260
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
@@ -93,11 +93,10 @@ def test_three_channels() -> None:
 
 
 @pytest.mark.parametrize("background", [0, 100, 255])
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "TIFF"), ("LA", "TIFF"), ("RGBA", "WEBP")]
+)
 def test_transparency_shows_the_background(background: int, mode: str, kind: str) -> None:
-    if (kind, mode) == ("WEBP", "LA"):
-        pytest.xfail("WebP has no grey")
     image = Image.fromarray(GREY).convert(mode)
     image.putalpha(Image.fromarray(GREY.T))
     save = {"lossless": True, "exact": True} if kind == "WEBP" else {}

@@ -250,26 +250,50 @@ def test_npz_problems(tmp_path: Path, problem: str) -> None:
 
 
 TABLE_PROBLEMS = {
-    "label column": ("path,labels\n0.png,a\n", {}, r"no column 'label' \(data\.label_column\)\. Its columns: path, labels\. Did you mean 'labels'\?"),
+    "label column": (
+        "path,labels\n0.png,a\n",
+        {},
+        r"no column 'label' \(data\.label_column\)\. Its columns: path, labels\. Did you mean 'labels'\?",
+    ),
     "path column": ("file,label\n0.png,a\n", {}, r"no column 'path' \(data\.path_column\)"),
     "group column": ("path,label\n0.png,a\n", {"group": "patient"}, r"no column 'patient' \(data\.group\)"),
     "part column": ("path,label\n0.png,a\n", {"split": SplitConfig(official=True)}, r"no column 'official_split'"),
-    "empty label": ("path,label\n0.png,a\n1.png,\n2.png,nan\n", {}, r"2 of 3 labels in 'label' are empty or NaN \(lines 3, 4\)"),
+    "empty label": (
+        "path,label\n0.png,a\n1.png,\n2.png,nan\n",
+        {},
+        r"2 of 3 labels in 'label' are empty or NaN \(lines 3, 4\)",
+    ),
     "nan among labels": ("path,label\n0.png,a|nan\n", {"label_separator": "|"}, r"1 labels are NaN \(line 2\)"),
     "no label at all": ("path,label\n0.png,\n", {"label_separator": "|"}, "no image has a label"),
     "empty path": ("path,label\n,a\n", {}, r"1 cells of 'path' are empty \(line 2\)"),
-    "missing file": ("path,label\n0.png,a\n9.png,a\n", {}, r"1 of 2 files are not there \(line 3; the first is '9\.png'\)"),
+    "missing file": (
+        "path,label\n0.png,a\n9.png,a\n",
+        {},
+        r"1 of 2 files are not there \(line 3; the first is '9\.png'\)",
+    ),
     "twice": ("path,label\n0.png,a\n1.png,a\n./0.png,b\n", {}, r"1 paths stand in it more than once \(lines 2, 4\)"),
-    "above": ("path,label\n../0.png,a\n", {}, r"1 paths leave the table's folder \(line 2; the first is '\.\./0\.png'\)"),
+    "above": (
+        "path,label\n../0.png,a\n",
+        {},
+        r"1 paths leave the table's folder \(line 2; the first is '\.\./0\.png'\)",
+    ),
     "absolute": ("path,label\n/etc/hosts,a\n", {}, "leave the table's folder"),
     "drive": ("path,label\nC:\\x.png,a\n", {}, "leave the table's folder"),
-    "strange part": ("path,label,official_split\n0.png,a,trial\n", {}, r"1 cells of 'official_split' name no part \(line 2"),
+    "strange part": (
+        "path,label,official_split\n0.png,a,trial\n",
+        {},
+        r"1 cells of 'official_split' name no part \(line 2",
+    ),
     "no rows": ("path,label\n", {}, "has a header but no rows"),
     "empty": ("", {}, "is empty. Expected a header"),
     "pattern": ("path,label\n0.png,a\n", {"group_pattern": "(x"}, r"is no regular expression"),
-    "pattern groups": ("path,label\n0.png,a\n", {"group_pattern": "x"}, "has 0 groups in parentheses, expected exactly one"),
+    "pattern groups": (
+        "path,label\n0.png,a\n",
+        {"group_pattern": "x"},
+        "has 0 groups in parentheses, expected exactly one",
+    ),
     "pattern nowhere": ("path,label\n0.png,a\n", {"group_pattern": "(x)"}, "matches none of the 1 paths"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("problem", TABLE_PROBLEMS)

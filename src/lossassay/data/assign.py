@@ -76,7 +76,7 @@ def _what_to_balance(hot: Numbers) -> Numbers:
 def _targets(class_counts: Numbers, shares: Sequence[float]) -> Numbers:
     """Rows of each class in each part, [P K]: rounded shares, at least 1 where the class allows it, summing up."""
     exact = np.outer(shares, class_counts)
-    targets = np.floor(exact).astype(np.int64)
+    targets: Numbers = np.floor(exact).astype(np.int64)
     for k, count in enumerate(class_counts):
         by_remainder = np.argsort(targets[:, k] - exact[:, k], kind="stable")
         targets[by_remainder[: count - targets[:, k].sum()], k] += 1

@@ -14,6 +14,7 @@ DECODER_VERSION = 1
 # What is larger is refused by its header alone: a few kilobytes can claim to be gigabytes of pixels.
 LARGEST_IMAGE_PX = 89_478_485  # 256 MiB of RGB, as in Pillow
 
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 Problem = Literal["empty", "no image", "damaged", "too large", "unsupported pixels", "not readable"]
@@ -150,7 +151,7 @@ def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: b
     except (NeedsSixteenBits, MemoryError):
         raise
     except UnidentifiedImageError:
-        return Decoded(identity, problem="no image")
+        return Decoded(identity, problem="damaged" if content.startswith(_SIGNATURES) else "no image")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return Decoded(identity, problem="too large")
     except Exception:  # a damaged file can raise anything inside a decoder

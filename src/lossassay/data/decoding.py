@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from lossassay.data.array_file import BLOCK_BYTES, create
 from lossassay.data.decode import LARGEST_IMAGE_PX, DecodeOptions, NeedsSixteenBits
-from lossassay.data.decode_worker import decode_chunk
+from lossassay.data.decode_worker import decode_chunk, set_warnings
 from lossassay.data.manifest import Finding
 from lossassay.errors import DataError
 from lossassay.executors.local import run_jobs
@@ -108,7 +106,7 @@ def _chunks(count: int, options: DecodeOptions, deep: bool, workers: int) -> lis
 def _decode_here(names: Sequence[str], chunks: Sequence[range], setup: dict[str, Any], on_chunk: OnChunk) -> None:
     options, deep, offset = DecodeOptions(**setup["options"]), setup["deep"], setup["offset"]
     with open(setup["target"], "r+b") as target, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        set_warnings()
         for chunk in chunks:
             own = names[chunk.start : chunk.stop]
             on_chunk(chunk.start, decode_chunk(own, chunk.start, target, options, deep=deep, offset=offset))

@@ -75,9 +75,6 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     folders = [path.split("/", depth)[:depth] for path in paths]
     class_names, numbers = class_numbers([folder[-1] for folder in folders])
     groups = groups_from_paths(data.group_pattern, paths) if data.group_pattern else None
-    others = [path for path, _ in files if "/" in path and not path.lower().endswith(IMAGE_SUFFIXES)]
-    loose = [path for path, _ in images if path.count("/") < depth]
-    tables = [path for path, _ in files if "/" not in path and path.lower().endswith(TABLE_SUFFIXES)]
     return Manifest(
         kind="files",
         root=root,
@@ -91,7 +88,7 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
         class_names=class_names,
         task="single_label",
         dimensions=2,
-        findings=(*_folder_findings(others, loose, tables), *missing_group_findings(groups or [])),
+        findings=(*_folder_findings([path for path, _ in files], depth), *missing_group_findings(groups or [])),
         names_on_disk={path: name for path, name in labelled if path != name},
     )
 
@@ -141,7 +138,11 @@ def _refuse_doubles(root: Path, paths: Sequence[str]) -> None:
         )
 
 
-def _folder_findings(others: Sequence[str], loose: Sequence[str], tables: Sequence[str]) -> Iterator[Finding]:
+def _folder_findings(files: Sequence[str], depth: int) -> Iterator[Finding]:
+    """Say what was left out; ``depth`` is the number of folders above an image that is taken in."""
+    others = [path for path in files if "/" in path and not path.lower().endswith(IMAGE_SUFFIXES)]
+    loose = [path for path in files if path.count("/") < depth and path.lower().endswith(IMAGE_SUFFIXES)]
+    tables = [path for path in files if "/" not in path and path.lower().endswith(TABLE_SUFFIXES)]
     if others:
         yield Finding(
             code="ignored-files",

@@ -62,18 +62,21 @@ def headline(results: StudyResults, m: Messages) -> Markup:
 
 
 def remarks(results: StudyResults, m: Messages) -> list[Markup]:
-    """Return what must stand right below the answer: scope, who was not beaten, what is not finished."""
+    """Return what stands right below the answer: who was not beaten, what one function showed, the scope."""
     facts = results.facts
     pairs = list(primary_pairs(results).iter_rows(named=True))
-    found = [m(_SCOPES[facts["scope"]])] if facts.get("scope") in _SCOPES else []
     same = facts.get("same_function_pairs", ())
-    if len(pairs) > 1:
-        found += [_same_function(pair, m) for pair in same]
-    found += [m("remark.same_start", a=arm(pair["arm_a"]), b=arm(pair["arm_b"]), **_starts(pair)) for pair in same if pair["replicates"]]
+    found = []
     beaten = _beaten(pairs)
     if beaten and results.study.evidence.compare == "all":
         left = [arm(name) for name in arm_names(results) if name not in beaten]
         found.append(m("remark.not_beaten", arms=Markup(", ").join(left)))
+    for pair in same:
+        sentences = [_same_function(pair, m)] if len(pairs) > 1 else []
+        sentences += [m("remark.same_start", **_starts(pair))] if pair["replicates"] else []
+        found.append(Markup(" ").join(sentences))
+    if facts.get("scope") in _SCOPES:
+        found.append(m(_SCOPES[facts["scope"]]))
     return found
 
 

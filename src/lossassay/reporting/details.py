@@ -18,8 +18,8 @@ def data(results: StudyResults, m: Messages) -> Facts:
     test_share = results.study.data.split
     split = m("data.official") if test_share.official else m(
         "data.random",
-        validation=formatting.value("share", test_share.validation),
-        test=formatting.value("share", test_share.test),
+        validation=formatting.setting(100 * test_share.validation),
+        test=formatting.setting(100 * test_share.test),
     )
     errors = [part["largest_share_error"] for part in found.get("parts", ()) if part.get("largest_share_error") is not None]
     return _present(
@@ -91,11 +91,11 @@ def training(results: StudyResults, m: Messages) -> Facts:
         m,
         {
             "training.optimizer": recipe.optimizer,
-            "training.learning_rate": formatting.significant(recipe.learning_rate),
+            "training.learning_rate": formatting.setting(recipe.learning_rate),
             "training.schedule": recipe.schedule.replace("_", " "),
             "training.epochs": formatting.count(recipe.epochs),
             "training.batch": formatting.count(recipe.batch_size),
-            "training.weight_decay": formatting.significant(recipe.weight_decay),
+            "training.weight_decay": formatting.setting(recipe.weight_decay),
             "training.class_weights": weights if isinstance(weights, str) else formatting.listed(weights),
             "training.selection": m("training.best" if recipe.selection == "best" else "training.last"),
         },

@@ -12,7 +12,7 @@ import vl_convert
 from markupsafe import Markup
 
 from lossassay.reporting.charts import Figure
-from lossassay.reporting.charts.common import look
+from lossassay.reporting.charts.common import look, records
 from lossassay.reporting.palette import resolved, role
 
 _PNG_SCALE = 2.0  # two pixels per px: sharp in slides and print
@@ -31,6 +31,7 @@ class DrawnFigure:
         subtitle: Unit, n, and how to read it.
         spec: Vega-Lite as JSON that is safe inside a script element.
         panel_px: Width of one of several panels, or None.
+        panels: Their number.
         fallback: The drawing itself for readers without JavaScript, or None where it is too large.
     """
 
@@ -40,6 +41,7 @@ class DrawnFigure:
     subtitle: str
     spec: Markup
     panel_px: int | None
+    panels: int
     fallback: Markup | None
 
 
@@ -70,19 +72,21 @@ def _write(figure: Figure, folder: Path) -> DrawnFigure:
         subtitle=figure.subtitle,
         spec=script_safe_json(_for_page(spec, figure)),
         panel_px=figure.panel_px,
+        panels=figure.panels,
         fallback=_fallback(drawing, figure.name),
     )
 
 
 def _for_files(spec: dict[str, Any], figure: Figure) -> dict[str, Any]:
     lines = textwrap.wrap(figure.subtitle, _TITLE_WIDTH_LETTERS)
-    return spec | {"title": {"text": figure.title, "subtitle": lines}, "background": role("paper"), "padding": 16}
+    around = {"title": {"text": figure.title, "subtitle": lines}, "background": role("paper"), "padding": 16}
+    return {**records(spec), **around}
 
 
 def _for_page(spec: dict[str, Any], figure: Figure) -> dict[str, Any]:
-    page = spec | {"padding": 0, "background": None, "description": figure.title}
+    page = spec | {"padding": {"top": 2, "right": 2, "bottom": 6, "left": 0}, "background": None, "description": figure.title}
     if figure.panel_px is None:
-        page |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+        page |= {"width": "container", "autosize": "fit-x"}
     return page
 
 

@@ -68,6 +68,11 @@ def significant(number: float | None, digits: int = 3) -> str:
     return _signed(number, f",.{decimals}f")
 
 
+def setting(number: float) -> str:
+    """Format a number as it stands in a study file."""
+    return f"{number:g}".replace("-", _MINUS)
+
+
 def size_in_bytes(number: float | None) -> str:
     """Format bytes with a binary unit, for example ``"1.5 MiB"``."""
     if number is None:

@@ -47,7 +47,7 @@ def write_report(results: StudyResults, *, progress: Callable[[str], None] | Non
         tell("page")
         path = results.folder / "report.html"
         partial = path.with_suffix(".partial")
-        partial.write_text(render(results, drawn, messages), encoding="utf-8")
+        partial.write_text(render(results, drawn, messages), encoding="utf-8", newline="\n")
         partial.replace(path)  # a reader never sees half a page
     return path
 
@@ -99,6 +99,7 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
             name: getattr(tables, name)(results, m)
             for name in ("yardsticks", "classes", "parts", "arms", "costs", "noise_floor", "label_memory", "replicates")
         },
+        "noise_in_words": tables.noise_in_words(results, m),
         "per_class": tables.per_class(results, m),
         "identities": tables.identities(results, m),
         "paper": tables.paper(results),

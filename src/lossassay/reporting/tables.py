@@ -11,7 +11,7 @@ from lossassay.catalogue.losses import LOSSES
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
-from lossassay.reporting.words import arm, arm_names, breakable, metric_title
+from lossassay.reporting.words import arm, arm_names, breakable, metric_name, metric_title, with_unit
 from lossassay.study.results import StudyResults
 
 Cell = str | Markup
@@ -204,6 +204,16 @@ def noise_floor(results: StudyResults, m: Messages) -> Table | None:
         for row in rows.iter_rows(named=True)
     ]
     return Table(name="noise_floor", head=head, rows=cells)
+
+
+def noise_in_words(results: StudyResults, m: Messages) -> Markup | None:
+    """Say how large the noise is, for the first arm that shows it."""
+    metric = results.facts["primary_metric"]
+    for row in results.tables["noise_floor"].iter_rows(named=True):
+        if row["metric"] == metric and row["median"] is not None:
+            sizes = {name: with_unit(m, metric, formatting.size_of_difference(metric, row[name])) for name in ("median", "p95")}
+            return m("section.noise.measured", arm=arm(row["arm"]), metric=metric_name(m, metric), **sizes)
+    return None
 
 
 def label_memory(results: StudyResults, m: Messages) -> Table | None:

@@ -44,6 +44,7 @@ def forest(results: StudyResults, messages: Messages) -> Figure | None:
         "low:Q",
         title=messages.text("chart.forest.axis", metric=metric_name(messages, metric), unit=unit),
         scale=alt.Scale(zero=True, nice=True, padding=12),
+        axis=alt.Axis(tickCount=9),
     )
     layers = [*_margin(margin, formatting.shown_scale(metric)), *_forest_rows(pairs, metric, messages, x, roomy)]
     return Figure(
@@ -51,7 +52,7 @@ def forest(results: StudyResults, messages: Messages) -> Figure | None:
         table="comparisons",
         title=messages.text("chart.forest.title", metric=metric_name(messages, metric)),
         subtitle=subtitle,
-        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=alt.Step(66 if roomy else 38)),
+        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=len(pairs) * (66 if roomy else 38)),
     )
 
 
@@ -135,14 +136,14 @@ def arms(results: StudyResults, messages: Messages) -> Figure | None:
         return None
     means = ordered(means, "arm", names)
     title = metric_title(messages, metric) + (" (%)" if formatting.in_percent(metric) else "")
-    x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12))
+    x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12), axis=alt.Axis(tickCount=9))
     layers = [*_single_runs(results, messages, metric), *_means(means, metric, messages, x)]
     return Figure(
         name="arms",
         table="arms",
         title=messages.text("chart.arms.title", metric=metric_title(messages, metric)),
         subtitle=messages.text("chart.arms.subtitle", level=level(results.facts), n=means["replicates"].max()),
-        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=alt.Step(_ROW_PX)),
+        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=len(means) * _ROW_PX),
     )
 
 
@@ -185,14 +186,15 @@ def noise_floor(results: StudyResults, messages: Messages) -> Figure | None:
     floor = ordered(floor, "arm", arm_names(results)).with_columns(order=pl.int_range(len(floor)))
     unit = unit_of_difference(messages, metric)
     title = messages.text("chart.noise.axis", metric=metric_name(messages, metric), unit=unit)
-    x = alt.X("median:Q", title=title, scale=alt.Scale(domainMin=0, nice=True))
-    layers = [*_quantiles(floor, metric, messages, x), *_observed(results, messages, metric, order=len(floor))]
+    x = alt.X("median:Q", title=title, scale=alt.Scale(domainMin=0, nice=True), axis=alt.Axis(tickCount=9))
+    observed = _observed(results, messages, metric, order=len(floor))
+    height = (len(floor) + bool(observed)) * _ROW_PX
     return Figure(
         name="noise_floor",
         table="noise_floor",
         title=messages.text("chart.noise.title"),
         subtitle=messages.text("chart.noise.subtitle", n=floor["replicates"].max(), pairs=floor["pairs"].max()),
-        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=alt.Step(_ROW_PX)),
+        chart=alt.layer(*_quantiles(floor, metric, messages, x), *observed).properties(width=WIDTH_PX, height=height),
     )
 
 

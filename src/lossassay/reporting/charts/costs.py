@@ -23,7 +23,7 @@ from lossassay.reporting.words import arm_names
 from lossassay.study.results import StudyResults
 
 _MIB = 2**20
-_PANEL_PX = WIDTH_PX // 2 - 20
+_PANEL_PX = 262
 # column → title of its panel, what it is divided by to be shown, text of a value
 _COSTS: dict[str, tuple[str, float, Callable[[float | None], str]]] = {
     "epoch_seconds": ("chart.cost.epoch_seconds", 1, formatting.duration),
@@ -45,7 +45,7 @@ def cost(results: StudyResults, messages: Messages) -> Figure | None:
         base.mark_bar(size=9, color=role("sky"), yOffset=8).encode(x=x),
         row_labels(data, lift_px=9),
         number.encode(x=alt.value("width"), text="text:N"),
-    ).properties(width=_PANEL_PX, height=alt.Step(44))
+    ).properties(width=_PANEL_PX, height=len(table) * 44)
     place = alt.EncodingSortField(field="place", op="min")
     quantity = alt.Facet("quantity:N", sort=place, header=panel_header(_PANEL_PX))
     return Figure(
@@ -53,8 +53,9 @@ def cost(results: StudyResults, messages: Messages) -> Figure | None:
         table="costs",
         title=messages.text("chart.cost.title"),
         subtitle=messages.text("chart.cost.subtitle"),
-        chart=panels.facet(facet=quantity, columns=2).resolve_scale(x="independent").resolve_axis(x="independent"),
+        chart=panels.facet(facet=quantity, columns=3).resolve_scale(x="independent").resolve_axis(x="independent"),
         panel_px=_PANEL_PX + 34,
+        panels=len(_COSTS),
     )
 
 
@@ -101,18 +102,21 @@ def _memory_lines(table: pl.DataFrame, messages: Messages) -> list[Any]:
     classes = alt.Axis(values=table["classes"].to_list(), format=",", grid=False)
     memory = alt.Axis(format=",~r", tickCount=5)
     log = alt.Scale(type="log", nice=False, padding=14)
-    key = alt.Legend(symbolType="stroke", symbolSize=260)
     colours = alt.Scale(domain=names, range=[role("blue"), role("vermillion")])
     base = alt.Chart(inline(rows)).encode(
         x=alt.X("classes:Q", title=messages.text("word.classes"), scale=log, axis=classes),
         y=alt.Y("mebibytes:Q", title=messages.text("chart.label_memory.axis"), scale=alt.Scale(type="log"), axis=memory),
-        color=alt.Color("form:N", legend=key, scale=colours),
+        color=alt.Color("form:N", legend=None, scale=colours),
         tooltip=tooltips(messages, form="labels", classes="classes", text="memory"),
     )
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3]])
     shapes = alt.Scale(domain=names, range=["circle", "square"])
     points = base.mark_point(filled=True, size=55, opacity=1)
+    last = inline(rows.filter(pl.col("classes") == pl.col("classes").max()))
+    names_at_the_end = base.mark_text(align="right", dx=-8, dy=-14, fontWeight=600).encode(text="form:N")
+    names_at_the_end.data = last
     return [
-        base.mark_line(strokeWidth=2).encode(strokeDash=alt.StrokeDash("form:N", legend=key, scale=dashes)),
+        base.mark_line(strokeWidth=2).encode(strokeDash=alt.StrokeDash("form:N", legend=None, scale=dashes)),
         points.encode(shape=alt.Shape("form:N", legend=None, scale=shapes)),
+        names_at_the_end,
     ]

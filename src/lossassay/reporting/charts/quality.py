@@ -44,6 +44,7 @@ def confusion(results: StudyResults, messages: Messages) -> Figure | None:
         subtitle=messages.text("chart.confusion.subtitle"),
         chart=chart.resolve_axis(x="independent", y="independent"),
         panel_px=side + 110,
+        panels=table["arm"].n_unique(),
     )
 
 
@@ -93,6 +94,7 @@ def roc(results: StudyResults, messages: Messages) -> Figure | None:
         subtitle=messages.text("chart.roc.all" if all_drawn else "chart.roc.some", n=len(classes)),
         chart=chart.resolve_axis(x="independent", y="independent"),
         panel_px=PANEL_PX + 72,
+        panels=len(classes),
     )
 
 
@@ -158,6 +160,7 @@ def reliability(results: StudyResults, messages: Messages) -> Figure | None:
         subtitle=messages.text("chart.reliability.subtitle"),
         chart=chart.resolve_axis(x="independent", y="independent"),
         panel_px=PANEL_PX + 72,
+        panels=rows["arm"].n_unique(),
     )
 
 

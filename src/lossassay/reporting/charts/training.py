@@ -26,6 +26,7 @@ def curves_loss(results: StudyResults, messages: Messages) -> Figure | None:
         subtitle=messages.text("chart.curves.loss_subtitle", n=rows["replicates"].max()),
         chart=_panels(rows, y, messages).resolve_scale(y="independent"),
         panel_px=PANEL_PX + 66,
+        panels=rows["arm"].n_unique(),
     )
 
 
@@ -43,6 +44,7 @@ def curves_accuracy(results: StudyResults, messages: Messages) -> Figure | None:
         subtitle=messages.text("chart.curves.accuracy_subtitle", n=rows["replicates"].max()),
         chart=_panels(rows, y, messages).resolve_axis(x="independent", y="independent"),
         panel_px=PANEL_PX + 66,
+        panels=rows["arm"].n_unique(),
     )
 
 
@@ -83,4 +85,6 @@ def _panels(rows: pl.DataFrame, y: alt.Y, messages: Messages) -> alt.FacetChart:
         base.mark_line(strokeWidth=1.8, point={"size": 26} if few else False).encode(y="mean:Q", strokeDash=dash),
     ).properties(width=PANEL_PX, height=150)
     arm = alt.Facet("arm:N", sort=by_order(), header=panel_header())
-    return lines.facet(data=inline(rows.drop("replicates")), facet=arm, columns=3).resolve_axis(x="independent")
+    panels = lines.facet(data=inline(rows.drop("replicates")), facet=arm, columns=3)
+    # flush: panels line up by their frames, however wide the labels are
+    return panels.properties(bounds="flush", spacing={"row": 74, "column": 66}).resolve_axis(x="independent")

@@ -3,14 +3,30 @@
 (() => {
   const figures = [...document.querySelectorAll("figure[id^='figure-']")];
 
+  // Tables stand as names of fields and rows; Vega-Lite reads records.
+  const records = (key, value) =>
+    value?.fields && value.rows
+      ? value.rows.map((row) => Object.fromEntries(row.map((cell, index) => [value.fields[index], cell])))
+      : value;
+
+  // Panels fill the width in rows of about equal length: four panels stand two by two, not three and one.
+  const arrange = (spec, width, panel, panels) => {
+    const fit = Math.max(1, Math.floor((width + 20) / panel));
+    spec.columns = Math.ceil(panels / Math.ceil(panels / fit));
+    const inner = spec.spec;
+    const around = panel - inner.width;
+    const wide = Math.floor(Math.min(1.4 * inner.width, width / spec.columns - around));
+    if (inner.height === inner.width) inner.height = wide;
+    inner.width = wide;
+  };
+
   const draw = async (figure) => {
     const host = figure.querySelector(".chart");
-    const spec = JSON.parse(figure.querySelector("script").textContent);
+    const spec = JSON.parse(figure.querySelector("script").textContent, records);
     const width = host.clientWidth;
     const panel = Number(figure.dataset.panel);
-    if (panel) spec.columns = Math.max(1, Math.floor((width + 28) / panel));
+    if (panel) arrange(spec, width, panel, Number(figure.dataset.panels));
     if (width < 520) spec.config.legend.columns = 1;
-    figure.dataset.columns = spec.columns || "";
     // ast: expressions are interpreted, so that the page's security policy can forbid eval
     await vegaEmbed(host, spec, {
       renderer: "svg",
