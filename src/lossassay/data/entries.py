@@ -236,7 +236,7 @@ def _no_room(root: Path, needed_bytes: int) -> DataError:
     free = shutil.disk_usage(root).free
     return DataError(
         f"The decoded images need {in_words(needed_bytes)} in {root}, and {in_words(free)} are free there. "
-        "Free some room, clear the cache (`lossassay cache --clear`), choose a smaller image_size, or name a folder on "
+        "Free some room, clear the cache (`lossassay cache clear`), choose a smaller image_size, or name a folder on "
         "another disk with the environment variable LOSSASSAY_CACHE."
     )
 

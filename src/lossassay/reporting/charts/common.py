@@ -118,6 +118,7 @@ def look() -> dict[str, Any]:
         "gridColor": role("grid"),
         "tickSize": 4,
         "labelOverlap": True,
+        "labelSeparation": 8,
     }
     legend = quiet | {"labelColor": role("ink"), "labelFontSize": 12, "orient": "top", "labelLimit": 260, "offset": 12}
     return {
