@@ -82,12 +82,14 @@ def paper(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An out folder.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An out folder.")], as_json: AsJson = False
+) -> None:
     """Analyse and draw again from what is stored; nothing is trained."""
     from lossassay import api
 
     results = api.report(folder)
-    typer.echo(str(results.folder / "report.html"))
+    _path("report", results.folder / "report.html", as_json)
 
 
 @app.command()
@@ -112,6 +114,7 @@ def plan(study: StudyFile, workers: Workers = None, as_json: AsJson = False) -> 
 def new(
     path: DataPath,
     out: Annotated[Path, typer.Option("--out", help="The file to write; never overwritten.")] = Path("study.toml"),
+    as_json: AsJson = False,
 ) -> None:
     """Look at the data and write a commented study file."""
     from lossassay import api
@@ -119,7 +122,7 @@ def new(
     with _display() as display:
         written = api.new(path, out, progress=display.progress)
     _say(f"Written. Read it, set the margin, then: lossassay run {shlex.quote(str(written))} --out results")
-    typer.echo(str(written))
+    _path("study", written, as_json)
 
 
 @app.command()
@@ -177,11 +180,14 @@ def cache_show(as_json: AsJson = False) -> None:
 
 
 @cache_app.command("clear")
-def cache_clear() -> None:
+def cache_clear(as_json: AsJson = False) -> None:
     """Delete every decoded image; studies decode again when they need to."""
     from lossassay import api
 
-    typer.echo(f"{api.clear_cache() / 2**20:,.1f} MiB freed")
+    freed_bytes = api.clear_cache()
+    if as_json:
+        return _json({"freed_bytes": freed_bytes})
+    typer.echo(f"{freed_bytes / 2**20:,.1f} MiB freed")
 
 
 @contextmanager
@@ -289,6 +295,12 @@ def _table(columns: list[str], rows: list[list[str]], *, title: str) -> None:
     for row in rows:
         table.add_row(*(str(cell).replace("[", "\\[") for cell in row))
     Console().print(table)
+
+
+def _path(noun: str, path: Path, as_json: bool) -> None:
+    if as_json:
+        return _json({noun: str(path)})
+    typer.echo(str(path))
 
 
 def _json(value: Any) -> None:

@@ -65,6 +65,11 @@ class StudyDisplay:
             f"{plan.study.evidence.replicates} replicates) on {engine.device} in {engine.precision}, "
             f"{workers} at once with {_count(engine.threads, 'thread')} each"
         )
+        model = plan.model
+        self._print(
+            f"{plan.study.training.model}: {model.parameters:,} parameters, "
+            f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image"
+        )
         if there:
             self._print(f"{there} of them are there already and stay valid; {todo} to train")
         if unused:

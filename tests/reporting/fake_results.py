@@ -69,7 +69,9 @@ def fake_results(
 
 def empty_tables(*, but: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
     """Return every table without rows, as analysis leaves those that do not apply."""
-    return {name: pl.DataFrame({column: [] for column in columns}) for name, columns in TABLES.items() if name not in but}
+    return {
+        name: pl.DataFrame({column: [] for column in columns}) for name, columns in TABLES.items() if name not in but
+    }
 
 
 _FINDINGS: tuple[dict[str, Any], ...] = (
@@ -156,7 +158,11 @@ class _Builder:
         if len(values) < 2:
             return {"estimate": float(values.mean()), "low": None, "high": None}
         half = 2.3 * float(values.std(ddof=1)) / math.sqrt(len(values))
-        return {"estimate": float(values.mean()), "low": float(values.mean() - half), "high": float(values.mean() + half)}
+        return {
+            "estimate": float(values.mean()),
+            "low": float(values.mean() - half),
+            "high": float(values.mean() + half),
+        }
 
     def runs(self) -> list[dict[str, Any]]:
         return [
@@ -187,9 +193,19 @@ class _Builder:
             for metric in self.metrics:
                 values = np.array([self.value(metric, skill) for skill in self.skill[:, index]])
                 sd = float(values.std(ddof=1)) if len(values) > 1 else None
-                rows.append({"arm": arm, "metric": metric, **self._interval(values), "sd": sd, "replicates": len(values)})
+                rows.append(
+                    {"arm": arm, "metric": metric, **self._interval(values), "sd": sd, "replicates": len(values)}
+                )
             rows.append(
-                {"arm": arm, "metric": "own_loss", "estimate": 0.13 / (1 + index), "low": 0.1 / (1 + index), "high": 0.16 / (1 + index), "sd": 0.02, "replicates": self.replicates}
+                {
+                    "arm": arm,
+                    "metric": "own_loss",
+                    "estimate": 0.13 / (1 + index),
+                    "low": 0.1 / (1 + index),
+                    "high": 0.16 / (1 + index),
+                    "sd": 0.02,
+                    "replicates": self.replicates,
+                }
             )
         return rows
 
@@ -211,7 +227,9 @@ class _Builder:
                         "difference": found["estimate"],
                         "low": found["low"],
                         "high": found["high"],
-                        "p_adjusted": None if found["low"] is None else min(1.0, abs(0.0003 / (found["estimate"] or 1))),
+                        "p_adjusted": None
+                        if found["low"] is None
+                        else min(1.0, abs(0.0003 / (found["estimate"] or 1))),
                         "verdict": word if primary else None,
                         "replicates": self.replicates,
                         "method": "paired t, Bonferroni over 6 pairs",
@@ -238,9 +256,21 @@ class _Builder:
         return "undecided", "the interval contains 0 and reaches past the margin"
 
     def per_class(self) -> list[dict[str, Any]]:
-        metrics = ("auroc", "average_precision", "f1") if self.multi_label else ("sensitivity", "specificity", "precision", "auroc")
+        metrics = (
+            ("auroc", "average_precision", "f1")
+            if self.multi_label
+            else ("sensitivity", "specificity", "precision", "auroc")
+        )
         return [
-            {"arm": arm, "class": name, "metric": metric, "estimate": 0.97 - 0.01 * k, "low": 0.95 - 0.01 * k, "high": 0.98 - 0.01 * k, "replicates": self.replicates}
+            {
+                "arm": arm,
+                "class": name,
+                "metric": metric,
+                "estimate": 0.97 - 0.01 * k,
+                "low": 0.95 - 0.01 * k,
+                "high": 0.98 - 0.01 * k,
+                "replicates": self.replicates,
+            }
             for arm in self.names
             for metric in metrics
             for k, name in enumerate(self.classes)
@@ -251,7 +281,11 @@ class _Builder:
             {
                 "arm_a": self.names[a],
                 "arm_b": self.names[b],
-                "relation": "same function" if self.same and (a, b) == (0, 1) else "proportional" if b == 2 else "different",
+                "relation": "same function"
+                if self.same and (a, b) == (0, 1)
+                else "proportional"
+                if b == 2
+                else "different",
                 "factor": 1.0 if self.same and (a, b) == (0, 1) else 2.5 if b == 2 else None,
                 "largest_difference": 0.0 if self.same and (a, b) == (0, 1) else 0.7,
             }
@@ -273,7 +307,15 @@ class _Builder:
                 gaps = [abs(x - y) for x, y in itertools.combinations(values, 2)]
                 quantiles = np.quantile(gaps, [0.5, 0.95, 1]).tolist() if gaps else [None] * 3
                 rows.append(
-                    {"arm": arm, "metric": metric, "median": quantiles[0], "p95": quantiles[1], "largest": quantiles[2], "pairs": len(gaps), "replicates": len(values)}
+                    {
+                        "arm": arm,
+                        "metric": metric,
+                        "median": quantiles[0],
+                        "p95": quantiles[1],
+                        "largest": quantiles[2],
+                        "pairs": len(gaps),
+                        "replicates": len(values),
+                    }
                 )
         return rows
 
@@ -291,7 +333,17 @@ class _Builder:
                 }
                 for quantity, mean in values.items():
                     mean *= 1 / (1 + index) if "loss" in quantity else 1
-                    rows.append({"arm": arm, "epoch": epoch, "quantity": quantity, "mean": mean, "low": mean * 0.97, "high": mean * 1.02, "replicates": self.replicates})
+                    rows.append(
+                        {
+                            "arm": arm,
+                            "epoch": epoch,
+                            "quantity": quantity,
+                            "mean": mean,
+                            "low": mean * 0.97,
+                            "high": mean * 1.02,
+                            "replicates": self.replicates,
+                        }
+                    )
         return rows
 
     def confusion(self) -> list[dict[str, Any]]:
@@ -302,7 +354,9 @@ class _Builder:
             for t, true in enumerate(self.classes):
                 for p, predicted in enumerate(self.classes):
                     share = 0.95 if t == p else 0.05 / max(1, len(self.classes) - 1)
-                    rows.append({"arm": arm, "true": true, "predicted": predicted, "count": int(share * 3210), "share": share})
+                    rows.append(
+                        {"arm": arm, "true": true, "predicted": predicted, "count": int(share * 3210), "share": share}
+                    )
         return rows
 
     def roc(self) -> list[dict[str, Any]]:
@@ -320,7 +374,13 @@ class _Builder:
 
     def reliability(self) -> list[dict[str, Any]]:
         return [
-            {"arm": arm, "bin": b, "confidence": c, "frequency": max(0.0, min(1.0, c - 0.05 * (1 - c) * (index + 1))), "count": 640}
+            {
+                "arm": arm,
+                "bin": b,
+                "confidence": c,
+                "frequency": max(0.0, min(1.0, c - 0.05 * (1 - c) * (index + 1))),
+                "count": 640,
+            }
             for index, arm in enumerate(self.names)
             for b, c in enumerate(np.linspace(0.45, 0.999, 15).tolist())
         ]
@@ -348,7 +408,14 @@ class _Builder:
         if self.multi_label:
             return []
         return [
-            {"arm": arm, "replicate": i % self.replicates, "row": 100 + i, "label": self.classes[i % len(self.classes)], "predicted": self.classes[(i + 1) % len(self.classes)], "probability_of_truth": 1e-5 * (i + 1)}
+            {
+                "arm": arm,
+                "replicate": i % self.replicates,
+                "row": 100 + i,
+                "label": self.classes[i % len(self.classes)],
+                "predicted": self.classes[(i + 1) % len(self.classes)],
+                "probability_of_truth": 1e-5 * (i + 1),
+            }
             for arm in self.names
             for i in range(12)
         ]
@@ -356,7 +423,9 @@ class _Builder:
     def gallery(self) -> Gallery:
         grid = np.hypot(*np.meshgrid(np.linspace(-1, 1, 64), np.linspace(-1, 1, 64)))
         kinds = ["class"] * (8 * len(self.classes)) + ([] if self.multi_label else ["error"] * 12)
-        labels = [name for name in self.classes for _ in range(8)] + [self.classes[i % len(self.classes)] for i in range(12)]
+        labels = [name for name in self.classes for _ in range(8)] + [
+            self.classes[i % len(self.classes)] for i in range(12)
+        ]
         noise = self.random.normal(0, 25, (len(kinds), 64, 64))
         images = np.clip(210 - 150 * grid + noise, 0, 255).astype(np.uint8)
         rows = [*range(8 * len(self.classes)), *range(100, 112)][: len(kinds)]
@@ -380,11 +449,22 @@ class _Builder:
                 "cache_bytes": 6051 * 64 * 64,
                 "digest": "8a1f0c22d97b4e6f",
                 "parts": [
-                    {"replicate": r, "train": 4236 + r, "validation": 605, "test": 1210 - r, "largest_share_error": 0.004}
+                    {
+                        "replicate": r,
+                        "train": 4236 + r,
+                        "validation": 605,
+                        "test": 1210 - r,
+                        "largest_share_error": 0.004,
+                    }
                     for r in range(self.replicates)
                 ],
             },
-            "model": {"name": "paper_cnn", "parameters": 1_245_571, "multiply_accumulates": 25_312_000, "feature_count": 128},
+            "model": {
+                "name": "paper_cnn",
+                "parameters": 1_245_571,
+                "multiply_accumulates": 25_312_000,
+                "feature_count": 128,
+            },
             "engine": {"device": "cpu", "precision": "bf16", "threads": 1},
             "environment": {
                 "python": "3.11.2",
@@ -397,7 +477,14 @@ class _Builder:
                 "packages": {"lossassay": "0.1.0", "numpy": "2.4.6", "polars": "2.1.0"},
             },
             "runs": [
-                {"id": f"{r:02x}{i:02x}5d1e8b", "arm": arm, "replicate": r, "seeds": dict.fromkeys(("split", "init", "order", "augmentation", "dropout"), 4_611_686_018_427_387_903 - r)}
+                {
+                    "id": f"{r:02x}{i:02x}5d1e8b",
+                    "arm": arm,
+                    "replicate": r,
+                    "seeds": dict.fromkeys(
+                        ("split", "init", "order", "augmentation", "dropout"), 4_611_686_018_427_387_903 - r
+                    ),
+                }
                 for r in range(self.replicates)
                 for i, arm in enumerate(self.names)
             ],
@@ -432,6 +519,9 @@ class _Builder:
 PAPER: dict[str, Any] = {
     "title": "Chest X-rays",
     "columns": ["", "sparse, here", "categorical, here", "sparse, paper", "categorical, paper"],
-    "rows": [["training time, s", "61.20", "62.20", "5,964.00", "5,939.00"], ["test accuracy", "95.5%", "95.5%", "89.78%", "89.00%"]],
+    "rows": [
+        ["training time, s", "61.20", "62.20", "5,964.00", "5,939.00"],
+        ["test accuracy", "95.5%", "95.5%", "89.78%", "89.00%"],
+    ],
     "notes": ["The two losses are one function of two label encodings.", "The paper's gap is 0.78 points."],
 }

@@ -120,7 +120,9 @@ def _one_arm(results: StudyResults, m: Messages) -> Markup:
         if row["metric"] == metric and row["estimate"] is not None:
             value = formatting.value(metric, row["estimate"])
             number = m.counted("count.replicates", row["replicates"])
-            return m("answer.one_arm", arm=arm(row["arm"]), metric=metric_name(m, metric), value=value, replicates=number)
+            return m(
+                "answer.one_arm", arm=arm(row["arm"]), metric=metric_name(m, metric), value=value, replicates=number
+            )
     return m("answer.nothing")
 
 

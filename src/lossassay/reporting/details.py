@@ -16,12 +16,18 @@ def data(results: StudyResults, m: Messages) -> Facts:
     """How many images, of what, in which groups."""
     found = results.plan.get("data", {})
     test_share = results.study.data.split
-    split = m("data.official") if test_share.official else m(
-        "data.random",
-        validation=formatting.setting(100 * test_share.validation),
-        test=formatting.setting(100 * test_share.test),
+    split = (
+        m("data.official")
+        if test_share.official
+        else m(
+            "data.random",
+            validation=formatting.setting(100 * test_share.validation),
+            test=formatting.setting(100 * test_share.test),
+        )
     )
-    errors = [part["largest_share_error"] for part in found.get("parts", ()) if part.get("largest_share_error") is not None]
+    errors = [
+        part["largest_share_error"] for part in found.get("parts", ()) if part.get("largest_share_error") is not None
+    ]
     return _present(
         m,
         {
@@ -140,16 +146,22 @@ def reproducibility(results: StudyResults, m: Messages) -> Facts:
             "reproduce.packages": _listed(machine.get("packages", {}) | {"Python": machine.get("python")}),
             "reproduce.processor": _joined(machine.get("processor"), machine.get("platform")),
             "reproduce.cores": formatting.count(machine["cores"]) if machine.get("cores") else None,
-            "reproduce.memory": formatting.size_in_bytes(machine["memory_bytes"]) if machine.get("memory_bytes") else None,
+            "reproduce.memory": formatting.size_in_bytes(machine["memory_bytes"])
+            if machine.get("memory_bytes")
+            else None,
             "reproduce.gpu": machine.get("gpu"),
             "reproduce.engine": _joined(engine.get("device"), engine.get("precision")),
             "reproduce.threads": formatting.count(engine["threads"]) if engine.get("threads") else None,
             "reproduce.seed": str(results.study.evidence.seed),
-            "reproduce.digest": Markup("<code>{}</code>").format(found) if (found := plan.get("data", {}).get("digest")) else None,
+            "reproduce.digest": Markup("<code>{}</code>").format(found)
+            if (found := plan.get("data", {}).get("digest"))
+            else None,
             "reproduce.started": facts.get("started"),
             "reproduce.finished": facts.get("finished"),
             "reproduce.wall": formatting.duration(facts["wall_seconds"]) if facts.get("wall_seconds") else None,
-            "reproduce.training": formatting.duration(facts["train_seconds_total"]) if facts.get("train_seconds_total") else None,
+            "reproduce.training": formatting.duration(facts["train_seconds_total"])
+            if facts.get("train_seconds_total")
+            else None,
         },
     )
 

@@ -84,7 +84,11 @@ def _for_files(spec: dict[str, Any], figure: Figure) -> dict[str, Any]:
 
 
 def _for_page(spec: dict[str, Any], figure: Figure) -> dict[str, Any]:
-    page = spec | {"padding": {"top": 2, "right": 2, "bottom": 6, "left": 0}, "background": None, "description": figure.title}
+    page = spec | {
+        "padding": {"top": 2, "right": 2, "bottom": 6, "left": 0},
+        "background": None,
+        "description": figure.title,
+    }
     if figure.panel_px is None:
         page |= {"width": "container", "autosize": "fit-x"}
     return page

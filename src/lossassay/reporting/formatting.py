@@ -46,6 +46,11 @@ def size_of_difference(metric: str, stored: float | None) -> str:
     return difference(metric, stored).lstrip(f"+{_MINUS}")
 
 
+def probability(stored: float) -> str:
+    """Format a probability in percent; what would round to nothing is ``"<0.1 %"``."""
+    return f"<0.1{_NARROW}%" if 0 < stored < 0.0005 else value("share", stored)
+
+
 def p_value(stored: float | None) -> str:
     """Format a p-value."""
     if stored is None:

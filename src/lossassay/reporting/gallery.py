@@ -63,7 +63,7 @@ def worst_errors(results: StudyResults, m: Messages) -> list[Picture]:
                 "row": row,
                 "true": error["label"],
                 "predicted": error["predicted"],
-                "probability": formatting.value("share", error["probability_of_truth"]),
+                "probability": formatting.probability(error["probability_of_truth"]),
             }
             text, caption = m.text("gallery.error_text", **fields), m("gallery.error", **fields)
             pictures.append(Picture(source=_data_uri(results.gallery, index), text=text, row=row, caption=caption))

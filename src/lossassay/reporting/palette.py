@@ -1,7 +1,8 @@
 """Colours by role, once. Charts name the role; the page resolves it for light, dark and paper, files for light.
 
 Data colours follow Okabe and Ito 2008 (told apart with any colour vision), a little darker on white and a little
-lighter on black for contrast. No meaning hangs on colour alone: arms also differ in dash or stand in rows and panels of their own.
+lighter on black for contrast. No meaning hangs on colour alone: arms also differ in dash, or stand in rows and panels
+of their own.
 """
 
 import re

@@ -83,7 +83,7 @@ def _own_loss(entry: dict[str, Any] | None, m: Messages) -> Cell:
     return Markup("{}{}").format(formatting.value("own_loss", entry["estimate"]), _limits("own_loss", entry, m))
 
 
-def per_class(results: StudyResults, m: Messages) -> list[tuple[str, Table]]:
+def per_class(results: StudyResults, m: Messages) -> list[tuple[Markup, Table]]:
     """One table per measure: classes as rows, arms as columns."""
     table, names = results.tables["per_class"], arm_names(results)
     if table.is_empty():
@@ -118,7 +118,10 @@ def parts(results: StudyResults, m: Messages) -> Table | None:
         return None
     head = [m("word.replicate"), m("word.training_part"), m("word.validation_part"), m("word.test_part")]
     rows = [
-        [formatting.count(part["replicate"]), *(formatting.count(part[name]) for name in ("train", "validation", "test"))]
+        [
+            formatting.count(part["replicate"]),
+            *(formatting.count(part[name]) for name in ("train", "validation", "test")),
+        ]
         for part in found
     ]
     return Table(name="", head=head, rows=rows)
@@ -211,7 +214,10 @@ def noise_in_words(results: StudyResults, m: Messages) -> Markup | None:
     metric = results.facts["primary_metric"]
     for row in results.tables["noise_floor"].iter_rows(named=True):
         if row["metric"] == metric and row["median"] is not None:
-            sizes = {name: with_unit(m, metric, formatting.size_of_difference(metric, row[name])) for name in ("median", "p95")}
+            sizes = {
+                name: with_unit(m, metric, formatting.size_of_difference(metric, row[name]))
+                for name in ("median", "p95")
+            }
             return m("section.noise.measured", arm=arm(row["arm"]), metric=metric_name(m, metric), **sizes)
     return None
 
@@ -255,7 +261,9 @@ def replicates(results: StudyResults, m: Messages) -> Table | None:
 
 
 def _distinct(runs: pl.DataFrame, replicate: int, column: str) -> str:
-    found: Iterable[str] = runs.filter(pl.col("replicate") == replicate)[column].drop_nulls().unique(maintain_order=True)
+    found: Iterable[str] = (
+        runs.filter(pl.col("replicate") == replicate)[column].drop_nulls().unique(maintain_order=True)
+    )
     return ", ".join(digest[:8] for digest in found) or formatting.NOTHING
 
 

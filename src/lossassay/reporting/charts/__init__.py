@@ -10,7 +10,7 @@ from lossassay.reporting.charts.training import curves_accuracy, curves_loss
 from lossassay.reporting.messages import Messages
 from lossassay.study.results import StudyResults
 
-__all__ = ["FIGURES", "Figure", "draw_figures"]
+__all__ = ["FIGURES", "Figure"]
 
 FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "forest": forest,
@@ -24,9 +24,3 @@ FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "cost": cost,
     "label_memory": label_memory,
 }
-
-
-def draw_figures(results: StudyResults, messages: Messages) -> dict[str, Figure]:
-    """Return the figures that this study has data for, by name."""
-    drawn = {name: draw(results, messages) for name, draw in FIGURES.items()}
-    return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -65,7 +65,9 @@ def by_order() -> alt.EncodingSortField:
 
 def ordered(frame: pl.DataFrame, column: str, names: Sequence[str]) -> pl.DataFrame:
     """Add ``order``: the place of each row's ``column`` among ``names``; rows with other names are left out."""
-    places = pl.DataFrame({column: list(names), "order": range(len(names))}, schema={column: pl.String, "order": pl.Int64})
+    places = pl.DataFrame(
+        {column: list(names), "order": range(len(names))}, schema={column: pl.String, "order": pl.Int64}
+    )
     return frame.join(places, on=column, how="inner", maintain_order="left").sort("order", maintain_order=True)
 
 
@@ -74,7 +76,7 @@ def row_position() -> alt.Y:
     return alt.Y("order:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
 
 
-def row_labels(data: alt.InlineData, *, lift_px: int) -> alt.Chart:
+def row_labels(data: alt.InlineData, *, lift_px: int) -> Any:
     """Return the labels of rows, at the left edge, ``lift_px`` above the middle of each row."""
     return (
         alt.Chart(data)

@@ -90,7 +90,9 @@ def _shown(metric: str, *columns: str) -> list[pl.Expr]:
 
 
 def _differences(frame: pl.DataFrame, metric: str, *columns: str) -> list[pl.Series]:
-    return [_text(f"{name}_text", [formatting.difference(metric, stored) for stored in frame[name]]) for name in columns]
+    return [
+        _text(f"{name}_text", [formatting.difference(metric, stored) for stored in frame[name]]) for name in columns
+    ]
 
 
 def _sizes(frame: pl.DataFrame, metric: str, *columns: str) -> list[pl.Series]:
@@ -153,7 +155,9 @@ def _means(means: pl.DataFrame, metric: str, messages: Messages, x: alt.X) -> li
     data = inline(means.select("order", pl.col("arm").alias("label"), *_shown(metric, *columns), *texts))
     tooltip = tooltips(messages, label="arm", estimate_text="mean", low_text="low", high_text="high")
     base = alt.Chart(data).encode(y=row_position(), tooltip=tooltip)
-    mean = base.mark_point(shape="diamond", filled=True, size=130, opacity=1, color=role("accent"), yOffset=_MARK_DROP_PX)
+    mean = base.mark_point(
+        shape="diamond", filled=True, size=130, opacity=1, color=role("accent"), yOffset=_MARK_DROP_PX
+    )
     number = base.mark_text(align="right", fontWeight=600, yOffset=-_LABEL_LIFT_PX, color=role("ink"))
     return [
         base.mark_rule(strokeWidth=2.5, color=role("ink"), yOffset=_MARK_DROP_PX).encode(x=x, x2="high:Q"),
@@ -206,11 +210,11 @@ def _quantiles(floor: pl.DataFrame, metric: str, messages: Messages, x: alt.X) -
         messages, label="arm", median_text="median", p95_text="p95", largest_text="largest", pairs="run_pairs"
     )
     base = alt.Chart(data).encode(y=row_position(), tooltip=tooltip)
-    bar = {"yOffset": _MARK_DROP_PX}
+    drop = _MARK_DROP_PX
     return [
-        base.mark_bar(size=2, color=role("grey"), **bar).encode(x=alt.X("largest:Q", stack=None)),
-        base.mark_bar(size=11, color=role("sky"), **bar).encode(x=alt.X("p95:Q", stack=None)),
-        base.mark_tick(thickness=3, size=18, color=role("ink"), **bar).encode(x=x),
+        base.mark_bar(size=2, color=role("grey"), yOffset=drop).encode(x=alt.X("largest:Q", stack=None)),
+        base.mark_bar(size=11, color=role("sky"), yOffset=drop).encode(x=alt.X("p95:Q", stack=None)),
+        base.mark_tick(thickness=3, size=18, color=role("ink"), yOffset=drop).encode(x=x),
         row_labels(data, lift_px=_LABEL_LIFT_PX),
     ]
 

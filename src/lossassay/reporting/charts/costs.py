@@ -105,7 +105,9 @@ def _memory_lines(table: pl.DataFrame, messages: Messages) -> list[Any]:
     colours = alt.Scale(domain=names, range=[role("blue"), role("vermillion")])
     base = alt.Chart(inline(rows)).encode(
         x=alt.X("classes:Q", title=messages.text("word.classes"), scale=log, axis=classes),
-        y=alt.Y("mebibytes:Q", title=messages.text("chart.label_memory.axis"), scale=alt.Scale(type="log"), axis=memory),
+        y=alt.Y(
+            "mebibytes:Q", title=messages.text("chart.label_memory.axis"), scale=alt.Scale(type="log"), axis=memory
+        ),
         color=alt.Color("form:N", legend=None, scale=colours),
         tooltip=tooltips(messages, form="labels", classes="classes", text="memory"),
     )

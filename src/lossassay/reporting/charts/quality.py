@@ -98,7 +98,7 @@ def roc(results: StudyResults, messages: Messages) -> Figure | None:
     )
 
 
-def _roc_lines(names: list[str], messages: Messages) -> alt.Chart:
+def _roc_lines(names: list[str], messages: Messages) -> Any:
     x, y = _share_axis("false_positive_rate", messages.text("chart.roc.x")), messages.text("chart.roc.y")
     picked = alt.selection_point(fields=["arm"], bind="legend", name="arm_in_legend")
     key = alt.Legend(symbolType="stroke", symbolSize=260)

@@ -1,5 +1,7 @@
 """Learning curves: the paper's figures 1 and 2, one panel per arm, with a band over replicates."""
 
+from typing import Any
+
 import altair as alt
 import polars as pl
 
@@ -64,7 +66,7 @@ def _rows(results: StudyResults, messages: Messages, what: str) -> pl.DataFrame:
     )
 
 
-def _panels(rows: pl.DataFrame, y: alt.Y, messages: Messages) -> alt.FacetChart:
+def _panels(rows: pl.DataFrame, y: alt.Y, messages: Messages) -> Any:
     parts = [messages.text("word.training"), messages.text("word.validation")]
     key = alt.Legend(symbolType="stroke", symbolOpacity=1, symbolSize=260)
     colours, dashes = [role("vermillion"), role("blue")], [[5, 3], [1, 0]]
@@ -76,7 +78,10 @@ def _panels(rows: pl.DataFrame, y: alt.Y, messages: Messages) -> alt.FacetChart:
         color=colour,
         tooltip=[
             *tooltips(messages, part="part", epoch="epoch"),
-            *(alt.Tooltip(f"{name}:Q", title=messages.text(f"word.{name}"), format=".4~g") for name in ("mean", "low", "high")),
+            *(
+                alt.Tooltip(f"{name}:Q", title=messages.text(f"word.{name}"), format=".4~g")
+                for name in ("mean", "low", "high")
+            ),
         ],
     )
     few = rows["epoch"].n_unique() <= _FEW_EPOCHS

@@ -1,0 +1,100 @@
+"""Charts draw what is stored."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lossassay.reporting.charts import FIGURES, Figure
+from lossassay.reporting.charts.common import inline, records
+from lossassay.reporting.charts.quality import _without_flat_points
+from lossassay.reporting.figures import script_safe_json
+from lossassay.reporting.messages import load_messages
+from lossassay.study.results import TABLES
+from tests.reporting.fake_results import empty_tables, fake_results
+
+
+def rows_of(figure: Figure | None) -> list[dict[str, Any]]:
+    """Every record of every table inside a chart."""
+    assert figure is not None
+    return [row for table in records(figure.chart.to_dict())["datasets"].values() for row in table]
+
+
+@pytest.mark.parametrize("arms", [1, 2, 10])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_every_figure_names_its_table_and_its_unit(tmp_path: Path, arms: int, multi_label: bool) -> None:
+    results, messages = fake_results(tmp_path, arms=arms, multi_label=multi_label), load_messages()
+    drawn = {name: draw(results, messages) for name, draw in FIGURES.items()}
+    missing = {"confusion"} if multi_label else set()
+    assert {name for name, figure in drawn.items() if figure is None} == missing | ({"forest"} if arms == 1 else set())
+    for name, figure in drawn.items():
+        if figure is not None:
+            assert figure.name == name
+            assert figure.table in TABLES
+            assert figure.title
+            assert figure.subtitle
+            assert figure.chart.to_dict()
+
+
+def test_no_table_no_chart(tmp_path: Path) -> None:
+    results = dataclasses.replace(fake_results(tmp_path, arms=3), tables=empty_tables())
+    assert [name for name, draw in FIGURES.items() if draw(results, load_messages())] == []
+
+
+def test_the_forest_shows_the_stored_numbers(tmp_path: Path) -> None:
+    results = fake_results(tmp_path, arms=3)
+    figure = FIGURES["forest"](results, load_messages())
+    shown = {row["label"]: row for row in rows_of(figure) if "difference" in row}
+    stored = results.tables["comparisons"].filter("primary")
+    assert len(shown) == len(stored) == 3
+    for row in stored.iter_rows(named=True):
+        drawn = shown[f"{row['arm_a']}\n− {row['arm_b']}"]
+        assert drawn["difference"] == pytest.approx(100 * row["difference"], rel=1e-4)
+        assert drawn["low"] == pytest.approx(100 * row["low"], rel=1e-4)
+        assert drawn["word"] == row["verdict"]
+
+
+def test_without_a_margin_there_is_no_band(tmp_path: Path) -> None:
+    with_margin = FIGURES["forest"](fake_results(tmp_path, arms=2), load_messages())
+    without = FIGURES["forest"](fake_results(tmp_path, arms=2, margin=None), load_messages())
+    assert with_margin is not None
+    assert without is not None
+    assert '"rect"' in json.dumps(with_margin.chart.to_dict())
+    assert '"rect"' not in json.dumps(without.chart.to_dict())
+
+
+def test_one_replicate_draws_means_without_intervals(tmp_path: Path) -> None:
+    results = fake_results(tmp_path, arms=2, replicates=1, epochs=1)
+    assert FIGURES["noise_floor"](results, load_messages()) is None
+    forest = FIGURES["forest"](results, load_messages())
+    assert [row["low"] for row in rows_of(forest) if "low" in row] == [None]
+
+
+def test_roc_draws_the_six_hardest_of_many_classes(tmp_path: Path) -> None:
+    figure = FIGURES["roc"](fake_results(tmp_path, arms=2, classes=tuple("abcdefgh")), load_messages())
+    assert figure is not None
+    assert {row["class"] for row in rows_of(figure)} == set("cdefgh")
+    assert "6 classes" in figure.subtitle
+
+
+def test_level_stretches_of_a_curve_keep_their_ends() -> None:
+    heights = [0.0, 0.9, 1.0, 1.0, 1.0, 1.0]
+    frame = pl.DataFrame({"arm": ["x"] * 6, "class": ["y"] * 6, "x": range(6), "true_positive_rate": heights})
+    assert _without_flat_points(frame)["x"].to_list() == [0, 1, 2, 5]
+
+
+def test_inline_tables_become_records_again() -> None:
+    frame = pl.DataFrame({"arm": ["a", None], "value": [0.123456789, None], "n": [1, 2]})
+    assert records({"data": inline(frame).to_dict()})["data"]["values"] == [
+        {"arm": "a", "value": 0.12346, "n": 1},
+        {"arm": None, "value": None, "n": 2},
+    ]
+
+
+def test_json_in_a_script_element_cannot_leave_it() -> None:
+    text = script_safe_json({"name": "</script><!--\u2028&"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"name": "</script><!--\u2028&"}

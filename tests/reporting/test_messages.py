@@ -1,0 +1,149 @@
+"""One table of sentences: complete, and without leftovers."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markupsafe import Markup
+
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.config import Study
+from lossassay.errors import UnknownNameError
+from lossassay.reporting.charts import FIGURES
+from lossassay.reporting.figures import DrawnFigure
+from lossassay.reporting.messages import Messages, load_messages
+from lossassay.reporting.page import render
+from lossassay.study.results import StudyResults
+from tests.reporting.fake_results import PAPER, empty_tables, fake_results
+
+
+class Recorder(Messages):
+    """Messages that remember which were asked for."""
+
+    def __init__(self, messages: Messages) -> None:
+        super().__init__({key: messages._find(key) for key in messages})
+        self.used: set[str] = set()
+
+    def _find(self, key: str) -> str:
+        if hasattr(self, "used"):
+            self.used.add(key)
+        return super()._find(key)
+
+
+def changed_study(results: StudyResults, changes: dict[str, dict[str, Any]]) -> StudyResults:
+    """Replace values inside sections of the study."""
+    raw = results.study.model_dump()
+    for section, values in changes.items():
+        raw[section] = raw[section] | values
+    return dataclasses.replace(results, study=Study.model_validate(raw))
+
+
+def changed_facts(results: StudyResults, **facts: Any) -> StudyResults:
+    return dataclasses.replace(results, facts=results.facts | facts)
+
+
+def rare_cases(folder: Path) -> Iterator[StudyResults]:
+    """Studies that together need every sentence."""
+    base = fake_results(folder, arms=4)
+    yield changed_facts(base, paper=PAPER, runs_planned=99, runs_diverged=1, runs_failed=2)
+    yield fake_results(folder, arms=2, multi_label=True, pictures=False)
+    for reason in (
+        "the interval leaves out 0",
+        "fewer than two replicates",
+        "the interval contains 0 and reaches past the margin",
+        "the interval contains 0, and no margin was stated",
+    ):
+        frame = base.tables["comparisons"]
+        frame = frame.with_columns(reason=frame["reason"].is_not_null().replace_strict({True: reason, False: None}))
+        yield dataclasses.replace(base, tables=base.tables | {"comparisons": frame})
+    for verdict in ("better", "worse", "equivalent", "undecided", "same function"):
+        two = fake_results(folder, arms=2, verdicts={0: verdict})
+        yield two
+        yield changed_facts(two, same_function_pairs=[])
+        same = two.facts["same_function_pairs"][0] | {"largest_score_difference": 3e-6}
+        yield changed_facts(two, same_function_pairs=[same])
+        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), verdict))
+        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), "undecided") | {5: verdict})
+        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), "better") | {5: verdict})
+        lower = fake_results(folder, arms=2, verdicts={0: verdict})
+        frame = lower.tables["comparisons"]
+        yield changed_facts(lower, primary_metric="nll")
+    yield fake_results(folder, arms=2, replicates=1, margin=None, verdicts={0: "undecided"})
+    yield fake_results(folder, arms=1)
+    one = fake_results(folder, arms=1, replicates=1, classes=("only",))
+    yield dataclasses.replace(one, plan=one.plan | {"data": one.plan["data"] | {"rows": 1}}, findings=())
+    yield dataclasses.replace(base, tables=empty_tables())
+    yield fake_results(folder, arms=2, classes=tuple("abcdefgh"))
+    plan = base.plan | {"data": base.plan["data"] | {"groups": None, "task": "multi_label"}}
+    yield dataclasses.replace(
+        changed_study(
+            base,
+            {
+                "data": {"resize": "crop", "split": {"official": True, "validation": 0.1, "test": 0.2}},
+                "training": {"weights": "w.safetensors", "freeze_features": True, "selection": "last"},
+                "evidence": {"vary": ("init",)},
+            },
+        ),
+        plan=plan | {"environment": plan["environment"] | {"gpu": "H100"}},
+    )
+    yield changed_study(base, {"data": {"resize": "stretch"}, "evidence": {"vary": ("split", "order")}})
+    frame = base.tables["identities"].with_columns(
+        relation=base.tables["identities"]["relation"].replace("different", "same loss, other training")
+    )
+    yield dataclasses.replace(base, tables=base.tables | {"identities": frame})
+
+
+def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> None:
+    recorder = Recorder(load_messages())
+    large = DrawnFigure(
+        name="forest",
+        table="comparisons",
+        title="",
+        subtitle="",
+        spec=Markup("{}"),
+        panel_px=None,
+        panels=1,
+        fallback=None,
+    )
+    for results in rare_cases(tmp_path):
+        for draw in FIGURES.values():
+            draw(results, recorder)
+        render(results, {"forest": large}, recorder)
+    for name in (*YARDSTICKS, "sensitivity", "specificity", "precision", "auroc", "average_precision", "f1"):
+        recorder(f"metric.{name}.name")
+        recorder(f"metric.{name}.gloss")
+    assert sorted(set(recorder) - recorder.used) == []
+
+
+def test_a_missing_sentence_is_an_error_with_the_nearest() -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"No sentence is called 'verdict.beter'.*Did you mean 'verdict.better'\?"
+    ):
+        load_messages()("verdict.beter")
+
+
+def test_a_missing_field_is_an_error() -> None:
+    with pytest.raises(KeyError, match="metric"):
+        load_messages().text("chart.arms.title")
+
+
+def test_a_missing_language_names_those_that_exist() -> None:
+    with pytest.raises(UnknownNameError, match=r"No language is called 'xx'. Known: en\."):
+        load_messages("xx")
+
+
+def test_fields_are_escaped_unless_they_are_markup() -> None:
+    messages = Messages({"k": "<{a}> & {b}"})
+    assert messages("k", a="<i>", b=Markup("<b>")) == "&lt;&lt;i&gt;&gt; &amp; <b>"
+    assert messages.text("k", a="<i>", b="{a}") == "<<i>> & {a}"
+
+
+def test_sentences_are_sentences() -> None:
+    messages = load_messages()
+    for key in messages:
+        text = messages._find(key)
+        assert text == text.strip(), key
+        assert "  " not in text, key
+        assert all(name.isidentifier() for name in messages.fields(key)), key
