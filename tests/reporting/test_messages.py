@@ -3,18 +3,22 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import polars as pl
 import pytest
 from markupsafe import Markup
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study
 from lossassay.errors import UnknownNameError
+from lossassay.reporting import answer
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.page import render
+from lossassay.reporting.words import VERDICT_ORDER
+from lossassay.stats.verdicts import Reason
 from lossassay.study.results import StudyResults
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 
@@ -44,55 +48,51 @@ def changed_facts(results: StudyResults, **facts: Any) -> StudyResults:
     return dataclasses.replace(results, facts=results.facts | facts)
 
 
-def rare_cases(folder: Path) -> Iterator[StudyResults]:
-    """Studies that together need every sentence."""
+def whole_pages(folder: Path) -> Iterator[StudyResults]:
+    """Studies whose pages together need every sentence but those of single verdicts."""
     base = fake_results(folder, arms=4)
     yield changed_facts(base, paper=PAPER, runs_planned=99, runs_diverged=1, runs_failed=2)
     yield fake_results(folder, arms=2, multi_label=True, pictures=False)
-    for reason in (
-        "the interval leaves out 0",
-        "fewer than two replicates",
-        "the interval contains 0 and reaches past the margin",
-        "the interval contains 0, and no margin was stated",
-    ):
-        frame = base.tables["comparisons"]
-        frame = frame.with_columns(reason=frame["reason"].is_not_null().replace_strict({True: reason, False: None}))
-        yield dataclasses.replace(base, tables=base.tables | {"comparisons": frame})
-    for verdict in ("better", "worse", "equivalent", "undecided", "same function"):
-        two = fake_results(folder, arms=2, verdicts={0: verdict})
-        yield two
-        yield changed_facts(two, same_function_pairs=[])
-        same = two.facts["same_function_pairs"][0] | {"largest_score_difference": 3e-6}
-        yield changed_facts(two, same_function_pairs=[same])
-        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), verdict))
-        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), "undecided") | {5: verdict})
-        yield fake_results(folder, arms=4, verdicts=dict.fromkeys(range(6), "better") | {5: verdict})
-        lower = fake_results(folder, arms=2, verdicts={0: verdict})
-        frame = lower.tables["comparisons"]
-        yield changed_facts(lower, primary_metric="nll")
-    yield fake_results(folder, arms=2, replicates=1, margin=None, verdicts={0: "undecided"})
-    yield fake_results(folder, arms=1)
+    yield fake_results(folder, arms=2, replicates=1, margin=None, pictures=False)
+    yield fake_results(folder, arms=2, classes=tuple("abcdefgh"), pictures=False)
     one = fake_results(folder, arms=1, replicates=1, classes=("only",))
     yield dataclasses.replace(one, plan=one.plan | {"data": one.plan["data"] | {"rows": 1}}, findings=())
-    yield dataclasses.replace(base, tables=empty_tables())
-    yield fake_results(folder, arms=2, classes=tuple("abcdefgh"))
-    plan = base.plan | {"data": base.plan["data"] | {"groups": None, "task": "multi_label"}}
-    yield dataclasses.replace(
-        changed_study(
-            base,
-            {
-                "data": {"resize": "crop", "split": {"official": True, "validation": 0.1, "test": 0.2}},
-                "training": {"weights": "w.safetensors", "freeze_features": True, "selection": "last"},
-                "evidence": {"vary": ("init",)},
-            },
-        ),
-        plan=plan | {"environment": plan["environment"] | {"gpu": "H100"}},
+    unusual = changed_study(
+        base,
+        {
+            "data": {"resize": "crop", "split": {"official": True, "validation": 0.1, "test": 0.2}},
+            "training": {"weights": "w.safetensors", "freeze_features": True, "selection": "last"},
+            "evidence": {"vary": ("init",)},
+        },
     )
+    relations = base.tables["identities"]["relation"].replace("different", "same loss, other training")
+    identities = base.tables["identities"].with_columns(relation=relations)
+    plan = base.plan | {"data": base.plan["data"] | {"groups": None}}
+    plan |= {"environment": base.plan["environment"] | {"gpu": "H100"}}
+    yield dataclasses.replace(unusual, plan=plan, tables=base.tables | {"identities": identities})
     yield changed_study(base, {"data": {"resize": "stretch"}, "evidence": {"vary": ("split", "order")}})
-    frame = base.tables["identities"].with_columns(
-        relation=base.tables["identities"]["relation"].replace("different", "same loss, other training")
-    )
-    yield dataclasses.replace(base, tables=base.tables | {"identities": frame})
+    yield dataclasses.replace(base, tables=empty_tables(), gallery=None)
+
+
+def answers(folder: Path) -> Iterator[StudyResults]:
+    """Studies whose answers together need every sentence of the answer."""
+    for verdict in VERDICT_ORDER:
+        two = fake_results(folder, arms=2, pictures=False, verdicts={0: verdict})
+        yield two
+        yield changed_facts(two, same_function_pairs=[])
+        rounded = two.facts["same_function_pairs"][0] | {"largest_score_difference": 3e-6}
+        yield changed_facts(two, same_function_pairs=[rounded], primary_metric="nll")
+        table = two.tables["comparisons"]
+        lower = table.with_columns(primary=table["metric"] == "nll", verdict=pl.lit(verdict))
+        yield dataclasses.replace(changed_facts(two, primary_metric="nll"), tables=two.tables | {"comparisons": lower})
+        for other in ("undecided", "better"):
+            verdicts = dict.fromkeys(range(6), other) | {5: verdict}
+            yield fake_results(folder, arms=4, pictures=False, verdicts=verdicts)
+        yield fake_results(folder, arms=4, pictures=False, verdicts=dict.fromkeys(range(6), verdict))
+    base = fake_results(folder, arms=4, pictures=False)
+    for reason in get_args(Reason):
+        frame = base.tables["comparisons"].with_columns(reason=pl.lit(reason))
+        yield dataclasses.replace(base, tables=base.tables | {"comparisons": frame})
 
 
 def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> None:
@@ -107,10 +107,13 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
         panels=1,
         fallback=None,
     )
-    for results in rare_cases(tmp_path):
+    for results in whole_pages(tmp_path):
         for draw in FIGURES.values():
             draw(results, recorder)
         render(results, {"forest": large}, recorder)
+    for results in answers(tmp_path):
+        answer.headline(results, recorder)
+        answer.pair_rows(results, recorder)
     for name in (*YARDSTICKS, "sensitivity", "specificity", "precision", "auroc", "average_precision", "f1"):
         recorder(f"metric.{name}.name")
         recorder(f"metric.{name}.gloss")

@@ -60,23 +60,20 @@ def render(results: StudyResults, figures: dict[str, DrawnFigure], messages: Mes
         figures: By name; those that are missing are left out of the page.
         messages: Its sentences.
     """
-    environment = Environment(
-        loader=PackageLoader("lossassay.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["m"] = messages
     scripts = [_vega(), _asset("script.js")]
-    return environment.get_template("report.html.jinja").render(
-        **_view(results, messages),
-        figures=figures,
-        style=_asset("style.css"),
-        light=Markup(palette.style_variables()),
-        dark=Markup(palette.style_variables(dark=True)),
-        scripts=[Markup(script) for script in scripts],
-        script_digests=[_digest(script) for script in scripts],
+    return (
+        _templates()
+        .get_template("report.html.jinja")
+        .render(
+            **_view(results, messages),
+            m=messages,
+            figures=figures,
+            style=_asset("style.css"),
+            light=Markup(palette.style_variables()),
+            dark=Markup(palette.style_variables(dark=True)),
+            scripts=[Markup(script) for script in scripts],
+            script_digests=[_digest(script) for script in scripts],
+        )
     )
 
 
@@ -110,6 +107,17 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "held_fixed": details.held_fixed(results, m),
         "reproducibility": details.reproducibility(results, m),
     }
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("lossassay.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 @cache
