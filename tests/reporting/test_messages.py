@@ -89,6 +89,7 @@ def answers(folder: Path) -> Iterator[StudyResults]:
             verdicts = dict.fromkeys(range(6), other) | {5: verdict}
             yield fake_results(folder, arms=4, pictures=False, verdicts=verdicts)
         yield fake_results(folder, arms=4, pictures=False, verdicts=dict.fromkeys(range(6), verdict))
+    yield fake_results(folder, arms=2, pictures=False, replicates=1, verdicts={0: "undecided"})
     base = fake_results(folder, arms=4, pictures=False)
     for reason in get_args(Reason):
         frame = base.tables["comparisons"].with_columns(reason=pl.lit(reason))
