@@ -12,7 +12,7 @@ import vl_convert
 from markupsafe import Markup
 
 from lossassay.reporting.charts import Figure
-from lossassay.reporting.charts.common import look, records
+from lossassay.reporting.charts.common import LOOK, records
 from lossassay.reporting.palette import resolved, role
 
 _PNG_SCALE = 2.0  # two pixels per px: sharp in slides and print
@@ -60,7 +60,7 @@ def script_safe_json(content: Any) -> Markup:
 
 
 def _write(figure: Figure, folder: Path) -> DrawnFigure:
-    spec = figure.chart.configure(**look()).to_dict()
+    spec = figure.chart.configure(**LOOK).to_dict()
     drawing = vl_convert.vegalite_to_svg(_for_files(spec, figure))
     svg = resolved(drawing)
     (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")

@@ -14,6 +14,55 @@ FONT = "Inter, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Libe
 WIDTH_PX = 680  # of a chart with one panel, in files
 PANEL_PX = 196  # side of one of several panels
 
+_QUIET: dict[str, Any] = {
+    "labelColor": role("muted"),
+    "titleColor": role("muted"),
+    "labelFont": FONT,
+    "titleFont": FONT,
+}
+_AXIS: dict[str, Any] = _QUIET | {
+    "labelFontSize": 11,
+    "titleFontSize": 11,
+    "titleFontWeight": "normal",
+    "titlePadding": 8,
+    "domainColor": role("line"),
+    "tickColor": role("line"),
+    "gridColor": role("grid"),
+    "tickSize": 4,
+    "labelOverlap": True,
+    "labelSeparation": 8,
+}
+_LEGEND: dict[str, Any] = _QUIET | {
+    "labelColor": role("ink"),
+    "labelFontSize": 12,
+    "orient": "top",
+    "labelLimit": 260,
+    "offset": 12,
+}
+# The configuration of every chart.
+LOOK: dict[str, Any] = {
+    "font": FONT,
+    "axis": _AXIS,
+    "legend": _LEGEND | {"title": None, "columns": 3, "columnPadding": 18, "symbolSize": 90, "symbolStrokeWidth": 2},
+    "header": {"labelColor": role("ink"), "labelFont": FONT, "labelFontSize": 12, "labelFontWeight": 600},
+    "text": {"font": FONT, "fontSize": 12},
+    "view": {"stroke": None},
+    "facet": {"spacing": 28},
+    "title": {
+        "font": FONT,
+        "subtitleFont": FONT,
+        "color": role("ink"),
+        "subtitleColor": role("muted"),
+        "fontSize": 15,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "subtitleLineHeight": 16,
+        "anchor": "start",
+        "frame": "group",
+        "offset": 16,
+    },
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
@@ -105,43 +154,3 @@ def arm_scale(names: Sequence[str], look: Literal["color", "dash"]) -> alt.Scale
 def panel_header(width_px: int = PANEL_PX) -> alt.Header:
     """Return the header of a panel: its value, left-aligned, cut at the panel's width."""
     return alt.Header(title=None, labelAnchor="start", labelLimit=width_px, labelPadding=6)
-
-
-def look() -> dict[str, Any]:
-    """Return the configuration of every chart."""
-    quiet = {"labelColor": role("muted"), "titleColor": role("muted"), "labelFont": FONT, "titleFont": FONT}
-    axis = quiet | {
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-        "domainColor": role("line"),
-        "tickColor": role("line"),
-        "gridColor": role("grid"),
-        "tickSize": 4,
-        "labelOverlap": True,
-        "labelSeparation": 8,
-    }
-    legend = quiet | {"labelColor": role("ink"), "labelFontSize": 12, "orient": "top", "labelLimit": 260, "offset": 12}
-    return {
-        "font": FONT,
-        "axis": axis,
-        "legend": legend | {"title": None, "columns": 3, "columnPadding": 18, "symbolSize": 90, "symbolStrokeWidth": 2},
-        "header": {"labelColor": role("ink"), "labelFont": FONT, "labelFontSize": 12, "labelFontWeight": 600},
-        "text": {"font": FONT, "fontSize": 12},
-        "view": {"stroke": None},
-        "facet": {"spacing": 28},
-        "title": {
-            "font": FONT,
-            "subtitleFont": FONT,
-            "color": role("ink"),
-            "subtitleColor": role("muted"),
-            "fontSize": 15,
-            "subtitleFontSize": 12,
-            "subtitlePadding": 6,
-            "subtitleLineHeight": 16,
-            "anchor": "start",
-            "frame": "group",
-            "offset": 16,
-        },
-    }

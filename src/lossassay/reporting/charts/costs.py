@@ -113,12 +113,10 @@ def _memory_lines(table: pl.DataFrame, messages: Messages) -> list[Any]:
     )
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3]])
     shapes = alt.Scale(domain=names, range=["circle", "square"])
-    points = base.mark_point(filled=True, size=55, opacity=1)
-    last = inline(rows.filter(pl.col("classes") == pl.col("classes").max()))
     names_at_the_end = base.mark_text(align="right", dx=-8, dy=-14, fontWeight=600).encode(text="form:N")
-    names_at_the_end.data = last
+    names_at_the_end.data = inline(rows.filter(pl.col("classes") == pl.col("classes").max()))
     return [
         base.mark_line(strokeWidth=2).encode(strokeDash=alt.StrokeDash("form:N", legend=None, scale=dashes)),
-        points.encode(shape=alt.Shape("form:N", legend=None, scale=shapes)),
+        base.mark_point(filled=True, size=55, opacity=1).encode(shape=alt.Shape("form:N", legend=None, scale=shapes)),
         names_at_the_end,
     ]

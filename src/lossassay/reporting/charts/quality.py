@@ -22,7 +22,7 @@ from lossassay.study.results import StudyResults
 
 _ROC_PANELS = 6  # classes drawn; with more, those with the lowest area under the curve
 _NUMBERS_UP_TO = 10  # classes; with more, the cells carry no numbers
-_CELL_PX, _LARGEST_MATRIX_PX = 34, 320
+_CELL_PX, _ROOMY_CELL_PX, _LARGEST_MATRIX_PX = 34, 44, 320  # a roomy cell holds share and count
 
 
 def confusion(results: StudyResults, messages: Messages) -> Figure | None:
@@ -32,6 +32,9 @@ def confusion(results: StudyResults, messages: Messages) -> Figure | None:
         return None
     classes = table["true"].unique(maintain_order=True).to_list()
     side = max(PANEL_PX, min(_LARGEST_MATRIX_PX, _CELL_PX * len(classes)))
+    subtitle = messages.text("chart.confusion.subtitle")
+    if side / len(classes) >= _ROOMY_CELL_PX:
+        subtitle += " " + messages.text("chart.confusion.counts")
     arm = alt.Facet("arm:N", sort=by_order(), header=panel_header(side))
     panels = alt.layer(*_matrix(classes, messages, cell_px=side / len(classes))).properties(width=side, height=side)
     chart = panels.facet(
@@ -41,7 +44,7 @@ def confusion(results: StudyResults, messages: Messages) -> Figure | None:
         name="confusion",
         table="confusion",
         title=messages.text("chart.confusion.title"),
-        subtitle=messages.text("chart.confusion.subtitle"),
+        subtitle=subtitle,
         chart=chart.resolve_axis(x="independent", y="independent"),
         panel_px=side + 110,
         panels=table["arm"].n_unique(),
@@ -66,7 +69,7 @@ def _matrix(classes: list[str], messages: Messages, *, cell_px: float) -> list[A
 
 def _cell_numbers(base: alt.Chart, cell_px: float) -> list[Any]:
     colour = alt.condition("datum.share > 0.55", alt.value(role("paper")), alt.value(role("ink")))
-    if cell_px < 44:
+    if cell_px < _ROOMY_CELL_PX:
         small = base.mark_text(fontSize=10, fontWeight=600)
         return [small.encode(text=alt.Text("share:Q", format=".0%"), color=colour)]
     share, count = base.mark_text(fontSize=13, fontWeight=600, dy=-7), base.mark_text(fontSize=11, dy=9)
