@@ -19,7 +19,7 @@ from lossassay.study.look import look
 from lossassay.study.paper import add_paper
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.presets import PaperSet, demo_study, paper_study
-from lossassay.study.results import StudyResults, load_results
+from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
 
 __all__ = [
@@ -216,10 +216,11 @@ def report(folder: str | Path) -> Results:
     Raises:
         OutFolderError: If the folder holds no study.
     """
-    kept = load_results(folder).facts.get("paper")
+    plan = read_plan(Path(folder))
     analyse(Path(folder))
-    if kept is not None:
-        add_paper(Path(folder), load_results(folder).study.name.removeprefix("paper-"))  # type: ignore[arg-type]
+    words = plan["command"].split()
+    if words[:2] == ["lossassay", "paper"]:
+        add_paper(Path(folder), words[2])
     return _drawn(Path(folder), Progress())
 
 

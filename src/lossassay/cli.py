@@ -33,6 +33,7 @@ DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a 
 
 def main() -> None:
     """Run the command line; errors for people become one message and exit code 2."""
+    sys.path.insert(0, "")  # a user's own module:function lies in the working folder, here as in the workers
     try:
         app()
     except LossassayError as error:

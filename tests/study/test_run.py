@@ -220,3 +220,31 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(images: Path, tmp_path: Path
     assert "Traceback" not in errors
     assert workers
     assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_damaged_plan_says_what_to_do_and_loses_nothing(finished: Path, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "damaged"
+    shutil.copytree(finished, out)
+    (out / "plan.json").write_text('{"name": "small"')
+    with pytest.raises(OutFolderError, match=r"is damaged or of another version \(missing: valid JSON\)"):
+        api.run(small_study(images), out)
+    (out / "plan.json").unlink()
+    seen: list[int] = []
+    watch = Progress(on_plan=lambda plan, there, unused, workers: seen.append(there))
+    api.run(small_study(images), out, progress=watch)
+    assert seen == [6]
+
+
+def test_report_on_a_folder_without_a_study(tmp_path: Path) -> None:
+    with pytest.raises(OutFolderError, match="holds no study"):
+        api.report(tmp_path)
+
+
+def test_report_analyses_what_an_interrupted_study_has(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cut"
+    shutil.copytree(finished, out)
+    (out / "facts.json").unlink()
+    shutil.rmtree(out / "tables")
+    shutil.rmtree(next((out / "runs").iterdir()))
+    results = api.report(out)
+    assert len(results.runs) == 5

@@ -217,7 +217,7 @@ def _is_better(new: EpochRecord, old: EpochRecord, metric: str) -> bool:
 def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     """One pass over the training part, then the validation part; updates the state."""
     run, data, epoch = bench.run, bench.data, state.epoch + 1
-    torch.manual_seed(derive(run.seeds.dropout, epoch))
+    _seed_dropout(derive(run.seeds.dropout, epoch), run.engine.device)
     draws = torch.Generator().manual_seed(derive(run.seeds.augmentation, epoch))
     loss_sum = torch.zeros((), device=run.engine.device)
     correct = torch.zeros((), device=run.engine.device)
@@ -237,6 +237,16 @@ def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     state.diverged = state.diverged or not np.isfinite(record.validation_nll)
     state.keep_if_best(run, record)
     return record
+
+
+def _seed_dropout(seed: int, device: str) -> None:
+    """Seed the generator that layers draw from on this device, and no other."""
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device == "mps":
+        torch.mps.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
 
 
 def _step(

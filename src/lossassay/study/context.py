@@ -1,6 +1,5 @@
 """A study as analysis sees it: plain facts, histories, and the test part of every run as arrays."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lossassay import metrics
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study, load_study
 from lossassay.engine.spec import Array
+from lossassay.study.results import read_plan
 from lossassay.study.store import Store
 
 
@@ -73,7 +73,7 @@ class Context:
 def read_context(folder: Path) -> Context:
     """Read the study of an out folder and those of its runs that are there."""
     study = load_study(folder / "study.toml")
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    plan = read_plan(folder)
     store = Store(folder)
     there = store.finished()
     runs = [_read_run(store, entry, plan["data"]["task"]) for entry in plan["runs"] if entry["id"] in there]

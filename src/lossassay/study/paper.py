@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from lossassay import stats
-from lossassay.study.presets import PAPER, PAPER_HARDWARE, PAPER_LOSSES, PAPER_SOFTWARE, PaperSet
+from lossassay.study.presets import PAPER, PAPER_HARDWARE, PAPER_LOSSES, PAPER_SOFTWARE
 from lossassay.study.results import StudyResults, load_results
 from lossassay.study.store import explained, write_json
 
 
-def add_paper(folder: Path, which: PaperSet) -> dict[str, Any]:
+def add_paper(folder: Path, which: str) -> dict[str, Any]:
     """Write the comparison with the paper into facts.json, and return it: title, columns, rows, notes."""
     results = load_results(folder)
     paper = {
@@ -25,7 +25,7 @@ def add_paper(folder: Path, which: PaperSet) -> dict[str, Any]:
     return paper
 
 
-def _measured(results: StudyResults, which: PaperSet) -> list[list[str]]:
+def _measured(results: StudyResults, which: str) -> list[list[str]]:
     def ours(column: str, form: str) -> list[str]:
         runs = results.tables["runs"]
         means = [runs.filter(runs["arm"] == loss)[column].mean() for loss in PAPER_LOSSES]
@@ -41,7 +41,7 @@ def _measured(results: StudyResults, which: PaperSet) -> list[list[str]]:
     ]
 
 
-def _settings(results: StudyResults, which: PaperSet) -> list[list[str]]:
+def _settings(results: StudyResults, which: str) -> list[list[str]]:
     plan, paper = results.plan, PAPER[which]
     data, machine = plan["data"], plan["environment"]
     hardware = (
@@ -67,7 +67,7 @@ def _size(side: int) -> str:
     return f"{side} x {side} x 1"
 
 
-def _notes(results: StudyResults, which: PaperSet) -> list[str]:
+def _notes(results: StudyResults, which: str) -> list[str]:
     paper = PAPER[which]
     gap = abs(paper[PAPER_LOSSES[0]]["accuracy"] - paper[PAPER_LOSSES[1]]["accuracy"])
     runs = results.tables["runs"]

@@ -8,7 +8,7 @@ from lossassay.errors import DataError
 PaperSet = Literal["symbols", "cxr"]
 
 # Seo and Cho, Daejeon University: one run per loss.
-PAPER: dict[PaperSet, dict[str, Any]] = {
+PAPER: dict[str, dict[str, Any]] = {
     "symbols": {
         "title": "Handwritten math symbols",
         "image_size": 400,

@@ -121,6 +121,31 @@ class StudyResults:
     gallery: Gallery | None
 
 
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Read plan.json.
+
+    Raises:
+        OutFolderError: If the folder holds no study, or its plan is damaged.
+    """
+    path = folder / "plan.json"
+    if not path.is_file():
+        raise OutFolderError(
+            f"{folder} holds no study (there is no plan.json in it). Expected an out folder of `lossassay run`. "
+            "Run the study first, or name its folder."
+        )
+    try:
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in ("name", "command", "engine", "data", "runs", "arms") if key not in plan]
+    except (ValueError, TypeError):
+        missing = ["valid JSON"]
+    if missing:
+        raise OutFolderError(
+            f"{path} is damaged or of another version (missing: {', '.join(missing)}). The finished runs beside it "
+            "are untouched: delete this file and give `lossassay run` again; it keeps every run that still fits."
+        )
+    return plan
+
+
 def load_results(folder: str | Path) -> StudyResults:
     """Read the stored results of a study.
 
@@ -138,7 +163,7 @@ def load_results(folder: str | Path) -> StudyResults:
     return StudyResults(
         folder=folder,
         study=load_study(folder / "study.toml"),
-        plan=json.loads((folder / "plan.json").read_text(encoding="utf-8")),
+        plan=read_plan(folder),
         tables=tables,
         facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
         findings=tuple({k: v for k, v in finding.items() if k != "paths"} for finding in audit["findings"]),

@@ -1,6 +1,5 @@
 """Runs a study: what is missing is trained, what is there is kept, and all of it is analysed."""
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from lossassay.study.describe import plan_as_data
 from lossassay.study.gallery import write_gallery
 from lossassay.study.machine import default_workers
 from lossassay.study.plan import Plan, make_plan
+from lossassay.study.results import read_plan
 from lossassay.study.store import Store, explained, write_json
 
 
@@ -84,16 +84,18 @@ def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
         raise OutFolderError(f"{folder} is a file; --out needs a folder. Choose another name.")
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "plan.json"
-    if not path.exists():
+    if not (folder / "plan.json").exists():
+        ours = {"runs", "checkpoints", "study.toml", "audit.json", "rows.parquet", "splits.npy"}
         strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+        if ours & set(strangers):  # a start that was cut off, or a plan that was deleted
+            return None
         if strangers:
             raise OutFolderError(
                 f"{folder} is not empty and holds no study (there is {sorted(strangers)[0]!r} in it). "
                 "Choose a new or an empty folder for --out."
             )
         return None
-    earlier = json.loads(path.read_text(encoding="utf-8"))
+    earlier = read_plan(folder)
     if earlier["name"] != study.name:
         raise OutFolderError(
             f"{folder} belongs to the study {earlier['name']!r}, this one is called {study.name!r}. "
