@@ -239,7 +239,9 @@ def _answers(results: Any) -> None:
     facts = results.stored.facts
     metric = facts["primary_metric"].replace("_", " ")
     title = f"Differences in {metric}, a minus b; {facts['replicates_planned']} replicates, scope {facts['scope']}"
-    _table(["arm a", "arm b", "difference", f"{100 * (1 - facts['alpha']):g} % interval", "verdict"], rows, title=title)
+    if rows:
+        level = f"{100 * (1 - facts['alpha']):g} % interval"
+        _table(["arm a", "arm b", "difference", level, "verdict"], rows, title=title)
     arms = results.arms.filter(results.arms["metric"] == facts["primary_metric"])
     _table(
         ["arm", metric, "interval"],

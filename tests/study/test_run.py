@@ -248,3 +248,15 @@ def test_report_analyses_what_an_interrupted_study_has(finished: Path, tmp_path:
     shutil.rmtree(next((out / "runs").iterdir()))
     results = api.report(out)
     assert len(results.runs) == 5
+
+
+def test_a_study_of_one_arm_says_how_good_it_is(images: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "study.toml", tmp_path / "out"
+    file.write_text(study_as_toml(small_study(images, epochs=1, arms=[{"loss": "cce"}])))
+    command = [sys.executable, "-m", "lossassay", "run", str(file), "--out", str(out), "--workers", "1"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "categorical_crossentropy" in found.stdout
+    comparisons = pl.read_parquet(out / "tables" / "comparisons.parquet")
+    assert comparisons.is_empty()
+    assert comparisons["primary"].dtype == pl.Boolean

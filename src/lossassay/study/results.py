@@ -81,6 +81,19 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 
 
+_TEXT_COLUMNS = frozenset(
+    "run arm arm_a arm_b status metric scope verdict method reason class relation quantity true predicted label "
+    "init_digest order_digest".split()
+)
+
+
+def column_type(column: str) -> pl.DataType:
+    """Return the type of a table's column where no row shows it."""
+    if column == "primary":
+        return pl.Boolean()
+    return pl.String() if column in _TEXT_COLUMNS else pl.Float64()
+
+
 @dataclass(frozen=True)
 class Gallery:
     """Small images for the report.

@@ -10,7 +10,7 @@ import polars as pl
 from lossassay import metrics, stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.study.context import Context, same_function_pairs
-from lossassay.study.results import TABLES
+from lossassay.study.results import TABLES, column_type
 
 _ROC_GRID = np.linspace(0, 1, 101)
 _WORST = 12  # errors kept per arm
@@ -26,7 +26,7 @@ def _frame(rows: Iterable[dict[str, Any]], name: str) -> pl.DataFrame:
     """Build a table; without rows it is empty but has its columns."""
     rows = list(rows)
     if not rows:
-        return pl.DataFrame({column: [] for column in TABLES[name]})
+        return pl.DataFrame(schema={column: column_type(column) for column in TABLES[name]})
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.selectors.float().fill_nan(None))
 
 
