@@ -69,7 +69,7 @@ def one_round() -> dict[str, Any]:
         "all_processes_peak_bytes": watch.total_bytes,
         "parent_peak_bytes": watch.parent_bytes,
         "report_bytes": report_bytes,
-        "printed": printed.splitlines(),
+        "printed": [line for line in printed.splitlines() if not line.startswith("Report:")],  # a place of this machine
     }
 
 
