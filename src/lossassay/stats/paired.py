@@ -1,17 +1,16 @@
-"""Differences between arms, paired by replicate."""
+"""Differences between arms, paired by replicate, for a fixed number of replicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Real
 from scipy.stats import t as student_t
 
+from lossassay.errors import DataError
 from lossassay.stats.intervals import Array
-
-_ROUNDING = 1e-12  # of the scores: differences that spread less than this are equal
-_UNDERFLOW = 1e-150  # the square of a smaller number is 0
+from lossassay.stats.running import RunningDifferences, limits, running_differences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class PairedDifference:
         high: Upper limit of the simultaneous interval; nan with fewer than two pairs.
         level: At which all intervals of the family hold together.
         p_value: Two-sided, of this pair alone; nan with fewer than two pairs.
-        p_adjusted: min(1, family size times p_value): at most 1 - level exactly where the interval leaves 0 out.
+        p_adjusted: At most 1 - level exactly where the interval leaves 0 out; nan with fewer than two pairs.
         num_pairs: Replicates that both arms have.
         unit: What was repeated.
         method: In words.
@@ -48,9 +47,8 @@ def paired_differences(
 
     :math:`\bar d \pm t_{n-1, 1-\alpha/2m}\, s_d / \sqrt n` with m the size of the family (Dunn 1961, JASA 56:52).
 
-    Differences that are all equal leave no spread to estimate. All 0: the interval is [0, 0] and p is 1. All equal to
-    one d: p is :math:`2^{1-n}`, that of the exact sign-flip test, and the interval is [d, d], stretched to 0 where
-    that p does not reject: two replicates that happen to agree (on a small test part they often do) decide nothing.
+    Differences that are all equal leave no spread to estimate; see `running.limits` for their interval, of which
+    their p is the inversion too: :math:`\max(2^{1-n}, (1 - |d| / range)^n)`.
 
     Args:
         scores: One number per replicate and arm; where one of a pair is nan, that replicate is left out of the pair.
@@ -60,30 +58,40 @@ def paired_differences(
 
     Returns:
         One record per pair, in the order of ``pairs``.
+
+    Raises:
+        DataError: If alpha or the family size make no sense.
     """
-    return [_paired(scores[:, a], scores[:, b], alpha, family_size) for a, b in pairs]
+    check_alpha(alpha)
+    if family_size < 1:
+        raise DataError(f"A family of {family_size} comparisons came; expected 1 or more: the pairs judged together.")
+    if not len(pairs):
+        return []
+    if not len(scores):
+        scores = np.full((1, scores.shape[1]), np.nan)
+    running = running_differences(scores[None], np.array(pairs, dtype=int))
+    counts = np.arange(max(2, len(scores)) + 1)
+    critical = np.full(len(counts), np.inf)
+    critical[2:] = student_t.isf(alpha / (2 * family_size), counts[2:] - 1)
+    low, high = limits(running, critical, np.full(len(counts), alpha / family_size))
+    return [
+        _record(running, index, (low[0, -1, index], high[0, -1, index]), alpha, family_size)
+        for index in range(len(pairs))
+    ]
 
 
-def _paired(
-    first: Real[Array, " replicates"], second: Real[Array, " replicates"], alpha: float, family_size: int
+def _record(
+    running: RunningDifferences, index: int, interval: tuple[float, float], alpha: float, family_size: int
 ) -> PairedDifference:
-    both = np.isfinite(first) & np.isfinite(second)
-    first, second = first[both], second[both]
-    differences = first - second
-    count = len(differences)
-    estimate = float(differences.mean()) if count else float("nan")
-    low = high = p_value = float("nan")
-    if count >= 2:
-        smallest = max(_ROUNDING * float(np.abs([first, second]).max()), _UNDERFLOW)
-        if np.ptp(differences) <= smallest:
-            estimate = estimate if abs(estimate) > smallest else 0.0
-            low, high, p_value = _of_equal_differences(estimate, count, alpha / family_size)
-        else:
-            low, high, p_value = _of_student(differences, alpha / family_size)
+    last = (0, -1, index)
+    count, estimate = int(running.count[last]), float(running.mean[last])
+    score_range = float(running.score_range[last]) if running.equal[last] else None
+    p_value = _p_value(estimate, float(running.error[last]), count, score_range)
+    low, high = interval if count >= 2 else (float("nan"), float("nan"))
     return PairedDifference(
         estimate=estimate,
-        low=low,
-        high=high,
+        low=float(low),
+        high=float(high),
         level=1 - alpha,
         p_value=p_value,
         p_adjusted=min(1.0, family_size * p_value) if count >= 2 else float("nan"),
@@ -93,18 +101,21 @@ def _paired(
     )
 
 
-def _of_student(differences: Float[Array, " pairs"], alpha: float) -> tuple[float, float, float]:
-    """Return the limits of the 1 - alpha interval and the two-sided p."""
-    count = len(differences)
-    estimate, error = float(differences.mean()), float(differences.std(ddof=1)) / count**0.5
-    half_width = float(student_t.isf(alpha / 2, count - 1)) * error
-    p_value = float(2 * student_t.sf(abs(estimate) / error, count - 1))
-    return estimate - half_width, estimate + half_width, p_value
+def check_alpha(alpha: float) -> None:
+    """Refuse a chance of error that is none.
+
+    Raises:
+        DataError: Unless alpha lies between 0 and 1.
+    """
+    if not 0 < alpha < 1:
+        raise DataError(f"alpha must lie between 0 and 1, got {alpha!r}. Use 0.05 for intervals at 95 %.")
 
 
-def _of_equal_differences(estimate: float, count: int, alpha: float) -> tuple[float, float, float]:
-    """Return limits and p where every difference is the same number."""
-    p_value = 2.0 ** (1 - count) if estimate != 0 else 1.0
-    if p_value <= alpha:
-        return estimate, estimate, p_value
-    return min(estimate, 0.0), max(estimate, 0.0), p_value
+def _p_value(estimate: float, error: float, count: int, range_if_equal: float | None) -> float:
+    if count < 2:
+        return float("nan")
+    if range_if_equal is None:
+        return float(2 * student_t.sf(abs(estimate) / error, count - 1))
+    if estimate == 0:
+        return 1.0
+    return float(max(2.0 ** (1 - count), (1 - min(1.0, abs(estimate) / range_if_equal)) ** count))
