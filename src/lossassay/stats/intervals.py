@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Real
+from scipy.stats import chi2
 from scipy.stats import t as student_t
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -59,4 +60,32 @@ def mean_interval(values: Real[Array, " replicates"], *, level: float = 0.95) ->
         replicates=count,
         dropped=len(values) - count,
         method="t interval over replicates",
+    )
+
+
+def sd_interval(values: Real[Array, " replicates"], *, level: float = 0.95) -> MeanInterval:
+    r"""Return the standard deviation with its interval for normal values, :math:`s \sqrt{(n-1) / \chi^2_{n-1}}`.
+
+    Args:
+        values: One number per replicate; nan and infinite ones are left out and counted.
+        level: Of the interval, between 0 and 1.
+
+    Returns:
+        A record whose estimate is the standard deviation; nan with fewer than two values.
+    """
+    mean = mean_interval(values, level=level)
+    freedom = mean.replicates - 1
+    tails = ((1 + level) / 2, (1 - level) / 2)
+    low, high = (
+        mean.sd * (freedom / float(chi2.ppf(tail, freedom))) ** 0.5 if freedom > 0 else float("nan") for tail in tails
+    )
+    return MeanInterval(
+        estimate=mean.sd,
+        low=low,
+        high=high,
+        sd=mean.sd,
+        level=level,
+        replicates=mean.replicates,
+        dropped=mean.dropped,
+        method="chi-squared interval of a standard deviation",
     )

@@ -101,12 +101,19 @@ class PatientPart:
     """The uncertainty that more replicates cannot remove, for scope ``population``.
 
     Args:
-        error: Patient-clustered standard error of each pair's difference over the first 1, 2, ... replicates.
+        error: Patient-clustered standard error of each pair's difference over the first 1, 2, ... replicates; nan
+            where there is none.
         freedom: Its degrees of freedom.
     """
 
     error: Path
-    freedom: float
+    freedom: Path
+
+    def half_width(self, chance: float) -> Path:
+        """Return half the width of a two-sided t interval that is wrong with this chance."""
+        known = np.isfinite(self.error) & (self.freedom >= 1)
+        quantile = student_t.isf(chance / 2, np.where(known, self.freedom, 1.0))
+        return np.where(known, quantile * np.where(known, self.error, 0.0), np.inf)
 
 
 def race(
@@ -139,7 +146,7 @@ def race(
     """
     columns = np.array(pairs, dtype=int).reshape(-1, 2)
     running = running_differences(scores, columns)
-    ((low, high),) = _simultaneous(running, looks, np.array([alpha]), len(columns), patients)
+    ((low, high),) = _simultaneous(running, looks, np.array([alpha]), max(1, len(columns)), patients)
     return _run(running, low, high, columns, looks, (margin, higher_is_better), scores.shape[2])
 
 
@@ -174,6 +181,33 @@ def adjusted_p_values(
     return _crossing(gaps, levels, first)
 
 
+def intervals_at_last_look(
+    scores: Real[Array, "studies replicates arms"],
+    pairs: Sequence[tuple[int, int]],
+    raced: Race,
+    *,
+    looks: Looks,
+    alpha: float,
+    patients: PatientPart | None = None,
+) -> tuple[PerPair, PerPair, PerPair]:
+    """Return mean and simultaneous limits of another metric, or another scope, where a race has stopped.
+
+    Args:
+        scores: Of the other metric.
+        pairs: As given to `race`.
+        raced: What `race` returned.
+        looks: When.
+        alpha: Of the family.
+        patients: Scope population.
+    """
+    running = running_differences(scores, np.array(pairs, dtype=int).reshape(-1, 2))
+    ((low, high),) = _simultaneous(running, looks, np.array([alpha]), len(pairs), patients)
+    replicates = raced.looked.shape[1]
+    last = np.where(raced.looked.any(axis=1), replicates - 1 - raced.looked[:, ::-1].argmax(axis=1), replicates - 1)
+    mean, low, high = (np.take_along_axis(values, last[:, None], axis=1)[:, 0] for values in (running.mean, low, high))
+    return mean, low, high
+
+
 def _gap(low: Path, high: Path, looked: Bool[Array, "studies replicates pairs"]) -> PerPair:
     return np.asarray(np.where(looked, np.maximum(low, -high), -np.inf).max(axis=1, initial=-np.inf))
 
@@ -202,7 +236,7 @@ def _simultaneous(
     for chance, critical in zip(own.tolist(), looks.critical_values(own.tolist()), strict=True):
         widen: Path | float = 0.0
         if patients is not None:
-            widen = float(student_t.isf(chance / 2, patients.freedom)) * patients.error
+            widen = patients.half_width(chance)
         yield limits(running, critical, looks.chances(chance), widen)
 
 
