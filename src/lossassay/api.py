@@ -11,11 +11,21 @@ from lossassay.data import cache as image_cache
 from lossassay.data.audit import audit as audit_images
 from lossassay.data.cache import open_cache
 from lossassay.data.manifest import Finding, Manifest
+from lossassay.errors import DataError
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
 from lossassay.study.draft import study_file
 from lossassay.study.estimate import Estimate, estimate
 from lossassay.study.look import look
+from lossassay.study.outlook import (
+    Outlook,
+    earlier_spread,
+    outlook,
+    outlook_in_words,
+    pilot_of,
+    refuse,
+    stated_spread,
+)
 from lossassay.study.paper import add_paper
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.presets import PaperSet, demo_study, paper_study
@@ -23,6 +33,7 @@ from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
 
 __all__ = [
+    "PlannedStudy",
     "Progress",
     "Results",
     "audit",
@@ -37,6 +48,21 @@ __all__ = [
     "report",
     "run",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStudy:
+    """What `plan` found.
+
+    Args:
+        plan: Every run, with its seeds.
+        cost: Time, memory and disk on this machine.
+        outlook: What the design can show, and what stands against it.
+    """
+
+    plan: Plan
+    cost: Estimate
+    outlook: Outlook
 
 
 @dataclass(frozen=True)
@@ -79,7 +105,12 @@ class Results:
 
 
 def run(
-    study: Study | str | Path, out: str | Path, *, workers: int | None = None, progress: Progress | None = None
+    study: Study | str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
 
@@ -87,6 +118,7 @@ def run(
         study: A study, or the path of a study file.
         out: The out folder.
         workers: Training processes at once; None chooses for the highest throughput. Changes no result.
+        strict: Refuse a design that cannot succeed at any effect, before the first run.
         progress: What to call on the way.
 
     Raises:
@@ -96,7 +128,7 @@ def run(
     resolved = study if isinstance(study, Study) else load_study(study)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}"
     progress = progress or Progress()
-    run_study(resolved, Path(out), workers=workers, command=command, progress=progress)
+    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
     return _drawn(Path(out), progress)
 
 
@@ -143,35 +175,72 @@ def paper(
 
 
 def plan(
-    study: Study | str | Path, *, workers: int | None = None, progress: Progress | None = None
-) -> tuple[Plan, Estimate]:
-    """List the runs of a study and measure what it will cost on this machine; nothing is written but the image cache.
+    study: Study | str | Path,
+    *,
+    workers: int | None = None,
+    spread: float | None = None,
+    earlier: str | Path | None = None,
+    pilot: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> PlannedStudy:
+    """List the runs of a study, measure what it will cost on this machine, and say what it could show.
+
+    Nothing is trained but a pilot, if one is asked for; its runs go to a folder of their own and never count.
+
+    Args:
+        study: A study, or the path of a study file.
+        workers: Training processes at once; None chooses for the highest throughput.
+        spread: Standard deviation of paired differences in the primary metric, if it is known.
+        earlier: An out folder to take the spread from.
+        pilot: Replicates of a pilot to train for the spread.
+        strict: Raise where the design cannot succeed, instead of saying so.
+        progress: What to call on the way.
 
     Raises:
+        StudyFileError: With ``strict``, if the design cannot succeed.
         LossassayError: With a message for people.
     """
+    if sum(way is not None for way in (spread, earlier, pilot)) > 1:
+        raise DataError("Several ways to the spread were given. Choose one of spread, earlier study and pilot.")
     resolved = study if isinstance(study, Study) else load_study(study)
-    cache = open_cache(resolved.data, on_progress=(progress or Progress()).on_decoding)
+    progress = progress or Progress()
+    cache = open_cache(resolved.data, on_progress=progress.on_decoding)
     planned = make_plan(resolved, cache)
-    return planned, estimate(planned, cache.images, workers)
+    cost = estimate(planned, cache.images, workers)
+    known = None
+    if spread is not None:
+        known = stated_spread(spread)
+    elif earlier is not None:
+        known = earlier_spread(Path(earlier), planned.metric)
+    elif pilot is not None:
+        folder = Path(f"{resolved.name if isinstance(study, Study) else Path(study).stem}-pilot")
+        run_study(pilot_of(resolved, pilot), folder, workers=workers, command="pilot", progress=progress)
+        known = earlier_spread(folder, planned.metric, "the pilot")
+    found = outlook(planned, known)
+    if strict:
+        refuse(resolved, found)
+    return PlannedStudy(plan=planned, cost=cost, outlook=found)
 
 
-def plan_in_words(planned: Plan, cost: Estimate) -> list[str]:
-    """Say what a plan holds and costs, one line each."""
-    engine, model = planned.engine, planned.model
+def plan_in_words(planned: PlannedStudy) -> list[str]:
+    """Say what a plan holds, costs and can show, one line each."""
+    plan, cost = planned.plan, planned.cost
+    engine, model = plan.engine, plan.model
+    most = "at most " if plan.study.evidence.sequential else ""
     lines = [
-        f"model {planned.study.training.model}: {model.parameters:,} parameters, "
+        f"model {plan.study.training.model}: {model.parameters:,} parameters, "
         f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image",
         f"engine {engine.device}, {engine.precision}, {cost.workers} runs at once, {engine.threads} thread(s) each",
-        f"expected time {_duration(cost.wall_seconds)} ({1 / cost.image_seconds:,.0f} training images/s per run, "
+        f"expected time {most}{_duration(cost.wall_seconds)} ({1 / cost.image_seconds:,.0f} training images/s per run, "
         "measured here on a few steps)",
-        f"memory about {planned.run_memory_bytes / 2**30:.1f} GiB for each run at once",
-        f"disk {cost.disk_bytes / 2**20:,.0f} MiB, and {cost.checkpoint_bytes / 2**20:,.0f} MiB while it runs",
+        f"memory about {plan.run_memory_bytes / 2**30:.1f} GiB for each run at once",
+        f"disk {most}{cost.disk_bytes / 2**20:,.0f} MiB, and {cost.checkpoint_bytes / 2**20:,.0f} MiB while it runs",
     ]
-    for pair in planned.identities:
+    for pair in plan.identities:
         if pair.relation != "different":
             lines.append(f"{pair.arm_a} and {pair.arm_b}: {pair.relation}")
-    return lines
+    return [*lines, *outlook_in_words(plan.study, planned.outlook, plan.metric)]
 
 
 def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress | None = None) -> Path:

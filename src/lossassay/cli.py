@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 Out = Annotated[Path, typer.Option("--out", help="Out folder; made if it is not there.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Training processes at once; changes no result.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse (exit code 2) a design that cannot succeed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")]
 DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a table, an .npz file, or digits.")]
@@ -50,11 +52,11 @@ def demo(out: Out = Path("demo-study"), workers: Workers = None, as_json: AsJson
 
 
 @app.command()
-def run(study: StudyFile, out: Out, workers: Workers = None, as_json: AsJson = False) -> None:
+def run(study: StudyFile, out: Out, workers: Workers = None, strict: Strict = False, as_json: AsJson = False) -> None:
     """Plan, train, analyse, report; a second call goes on where the first stopped."""
     from lossassay import api
 
-    _finish(lambda **options: api.run(study, **options), out, workers, as_json)
+    _finish(lambda **options: api.run(study, strict=strict, **options), out, workers, as_json)
 
 
 @app.command()
@@ -94,20 +96,48 @@ def report(
 
 
 @app.command()
-def plan(study: StudyFile, workers: Workers = None, as_json: AsJson = False) -> None:
-    """List the runs of a study with expected time, memory and disk, from a short measurement on this machine."""
+def plan(
+    study: StudyFile,
+    workers: Workers = None,
+    spread: Annotated[
+        float | None, typer.Option(help="Spread (sd) of paired differences in the primary metric, if you know it.")
+    ] = None,
+    earlier: Annotated[Path | None, typer.Option(metavar="DIR", help="An out folder to take the spread from.")] = None,
+    pilot: Annotated[
+        int | None, typer.Option(min=2, help="Train this many replicates for the spread; they never count.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs of a study with expected time, memory and disk, and what its design can show."""
     from lossassay import api
 
     with _display() as display:
-        planned, cost = api.plan(study, workers=workers, progress=display.progress)
+        planned = api.plan(
+            study,
+            workers=workers,
+            spread=spread,
+            earlier=earlier,
+            pilot=pilot,
+            strict=strict,
+            progress=display.progress,
+        )
+    runs = planned.plan.runs
     if as_json:
-        return _json({"runs": [_run_line(run) for run in planned.runs], "cost": cost.__dict__})
+        return _json(
+            {
+                "runs": [_run_line(run) for run in runs],
+                "cost": planned.cost.__dict__,
+                "outlook": asdict(planned.outlook),
+            }
+        )
     _table(
         ["run", "replicate", "arm", "train", "validation", "test"],
-        [[run.id, str(run.replicate), run.arm, *_part_sizes(planned, run.replicate)] for run in planned.runs],
-        title=f"{len(planned.runs)} runs of {planned.study.name!r}",
+        [[run.id, str(run.replicate), run.arm, *_part_sizes(planned.plan, run.replicate)] for run in runs],
+        title=f"{'up to ' if planned.plan.study.evidence.sequential else ''}{len(runs)} runs of "
+        f"{planned.plan.study.name!r}",
     )
-    for line in api.plan_in_words(planned, cost):
+    for line in api.plan_in_words(planned):
         typer.echo(line)
 
 

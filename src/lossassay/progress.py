@@ -34,10 +34,13 @@ class StudyDisplay:
         self._running: dict[str, TaskID] = {}
         self._planned: dict[str, Any] = {}
         self._done = 0
+        self._expected = 0
+        self._sequential = False
         self._started = time.monotonic()
         self.progress = Progress(
             on_decoding=self._on_decoding,
             on_plan=self._on_plan,
+            on_look=self._on_look,
             on_message=self._on_message,
             on_stage=self._on_stage,
         )
@@ -58,12 +61,14 @@ class StudyDisplay:
 
     def _on_plan(self, plan: Plan, there: int, unused: int, workers: int) -> None:
         self._planned = {run.id: run for run in plan.runs}
-        todo = len(plan.runs) - there
-        engine = plan.engine
+        engine, evidence = plan.engine, plan.study.evidence
+        self._sequential = evidence.sequential
+        replicates = f"{evidence.fewest} to {evidence.most}" if evidence.sequential else f"{evidence.most}"
+        control = " and a control" if evidence.control else ""
         self._print(
-            f"{plan.study.name}: {len(plan.runs)} runs ({len(plan.study.arms)} arms x "
-            f"{plan.study.evidence.replicates} replicates) on {engine.device} in {engine.precision}, "
-            f"{workers} at once with {_count(engine.threads, 'thread')} each"
+            f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
+            f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "
+            f"{engine.precision}, {workers} at once with {_count(engine.threads, 'thread')} each"
         )
         model = plan.model
         self._print(
@@ -71,7 +76,7 @@ class StudyDisplay:
             f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image"
         )
         if there:
-            self._print(f"{there} of them are there already and stay valid; {todo} to train")
+            self._print(f"{there} of them are there already and stay valid")
         if unused:
             self._print(f"{_count(unused, 'run')} in the folder belong to an earlier form of the study; kept, not used")
         for identity in plan.identities:
@@ -81,12 +86,29 @@ class StudyDisplay:
                 self._print(
                     f"proportional: {identity.arm_a} = {identity.factor:.6g} x {identity.arm_b} in every gradient"
                 )
-        if todo:
-            self._done = there
-            self._total = self._bars.add_task("Runs", total=len(plan.runs), completed=there, note="")
-            epochs = sum(run.spec.training.epochs for run in plan.runs)
-            self._epochs = self._bars.add_task("Epochs of all runs", total=epochs, note="")
-            self._started = time.monotonic()
+        self._done = there
+        self._started = time.monotonic()
+
+    def _on_look(self, there: int, needed: list[str]) -> None:
+        """Say which runs the next look needs; without early stopping that is every run that is missing."""
+        if self._sequential and self._total is not None:
+            replicate = max((self._planned[run].replicate for run in needed), default=None)
+            arms = sorted({self._planned[run].arm for run in needed})
+            self._print(
+                f"looked: {_count(len(arms), 'arm')} undecided, replicate {replicate} is trained for {', '.join(arms)}"
+                if needed
+                else "looked: every comparison is decided, or the last planned replicate is there"
+            )
+        if not needed:
+            return
+        epochs = sum(self._planned[run].spec.training.epochs for run in needed)
+        if self._total is None:
+            self._total = self._bars.add_task("Runs", total=0, note="")
+            self._epochs = self._bars.add_task("Epochs of these runs", total=0, note="")
+        self._expected = self._done + len(needed)
+        self._bars.update(self._total, total=self._expected, completed=self._done)
+        if self._epochs is not None:
+            self._bars.reset(self._epochs, total=epochs)
 
     def _on_message(self, message: dict[str, Any]) -> None:
         run = self._planned[message["id"]]
@@ -109,8 +131,7 @@ class StudyDisplay:
             outcome = message.get("status") or f"failed: {message['message']}"
             spent = time.monotonic() - self._started
             self._print(
-                f"run {self._done} of {len(self._planned)} ({run.arm}, replicate {run.replicate}): "
-                f"{outcome}; {spent:.0f} s"
+                f"run {self._done} of {self._expected} ({run.arm}, replicate {run.replicate}): {outcome}; {spent:.0f} s"
             )
 
     def _on_stage(self, stage: str) -> None:

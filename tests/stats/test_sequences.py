@@ -25,6 +25,11 @@ def scores_of(means: list[float], replicates: int = 20, seed: int = 0, studies: 
     return np.array(means) + noise
 
 
+def patient_part(error: float) -> PatientPart:
+    shape = (1, 12, 1)
+    return PatientPart(error=np.full(shape, error), freedom=np.full(shape, 50.0), floor=np.full(shape, error / 2))
+
+
 def test_one_fixed_look_gives_the_bonferroni_t_intervals() -> None:
     scores = scores_of([0.0, 0.5, 1.0], 8)
     pairs = list(combinations(range(3), 2))
@@ -94,14 +99,13 @@ def test_patients_widen_the_interval_and_share_alpha() -> None:
     scores = scores_of([0.0, 0.5], 12)
     looks = Looks(kind="planned", first=4, last=12)
     alone = race(scores, [(0, 1)], looks=looks, alpha=0.05)
-    none = PatientPart(error=np.zeros((1, 12, 1)), freedom=np.full((1, 12, 1), 50.0))
-    some = PatientPart(error=np.full((1, 12, 1), 0.1), freedom=np.full((1, 12, 1), 50.0))
+    none, some, unknown = (patient_part(error) for error in (0.0, 0.1, NAN))
     half = race(scores, [(0, 1)], looks=looks, alpha=0.025)
     assert race(scores, [(0, 1)], looks=looks, alpha=0.05, patients=none).low == pytest.approx(half.low)
     wide = race(scores, [(0, 1)], looks=looks, alpha=0.05, patients=some)
     assert wide.low[0, 0] < half.low[0, 0] < alone.low[0, 0]
-    unknown = PatientPart(error=np.full((1, 12, 1), NAN), freedom=np.full((1, 12, 1), NAN))
     assert np.isinf(race(scores, [(0, 1)], looks=looks, alpha=0.05, patients=unknown).low).all()
+    assert some.half_width(0.05, endless=True) == pytest.approx(some.half_width(0.05) / 2)
 
 
 def test_other_metrics_get_intervals_where_the_race_stopped() -> None:

@@ -77,7 +77,8 @@ def test_new_and_plan_work_on_every_real_folder(
     written = api.new(shared_data / folder, tmp_path / "study.toml")
     study = load_study(written)
     assert study.data.group == group
-    planned, cost = api.plan(study)
+    found = api.plan(study)
+    planned, cost = found.plan, found.cost
     assert planned.manifest.task == task
     assert len(planned.runs) == len(study.arms) * 10
     assert cost.wall_seconds > 0

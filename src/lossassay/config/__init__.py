@@ -2,6 +2,7 @@
 
 from lossassay.config.load import load_study, parse_study, study_as_toml
 from lossassay.config.schema import (
+    CONTROL_ARM,
     ArmConfig,
     AugmentConfig,
     DataConfig,
@@ -12,6 +13,7 @@ from lossassay.config.schema import (
 )
 
 __all__ = [
+    "CONTROL_ARM",
     "ArmConfig",
     "AugmentConfig",
     "DataConfig",

@@ -14,10 +14,12 @@ from lossassay.catalogue.parameters import Parameter
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.schema import (
     ARM_TRAINING_KEYS,
+    CONTROL_ARM,
     ArmConfig,
     AugmentConfig,
     DataConfig,
     EvidenceConfig,
+    ReplicateRange,
     SplitConfig,
     Study,
     TrainingConfig,
@@ -28,6 +30,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "training": Trainin
 _NESTED: dict[tuple[str, str], type[BaseModel]] = {
     ("data", "split"): SplitConfig,
     ("training", "augment"): AugmentConfig,
+    ("evidence", "replicates"): ReplicateRange,
 }
 _ARM_OWN_KEYS = ("name", "loss", "training")
 
@@ -228,6 +231,9 @@ def _crosscheck(study: Study) -> list[str]:
             f'evidence.compare: {study.evidence.compare!r} is no arm; use "all" or one of {", ".join(names)}.'
             f"{did_you_mean(study.evidence.compare, names)}"
         )
+    problems += _evidence_problems(study.evidence)
+    if CONTROL_ARM in names:
+        problems.append(f"arms: {CONTROL_ARM!r} is the name of the control (`evidence.control`); give the arm another")
     split = study.data.split
     if not split.official and split.validation + split.test >= 1:
         problems.append(
@@ -241,6 +247,24 @@ def _crosscheck(study: Study) -> list[str]:
                 'give this arm `training = { class_weights = "none" }` or leave it out'
             )
     return problems
+
+
+def _evidence_problems(evidence: EvidenceConfig) -> Iterator[str]:
+    if evidence.fewest > evidence.most or (evidence.sequential and evidence.fewest == evidence.most):
+        yield (
+            f"evidence.replicates: min {evidence.fewest} must be smaller than max {evidence.most}; "
+            "for a fixed number write `replicates = 10`"
+        )
+    if evidence.stopping == "anytime" and not evidence.sequential:
+        yield (
+            'evidence.stopping: "anytime" needs `replicates = { min = 6, max = 30 }`; '
+            f"with {evidence.most} fixed replicates there is only one look"
+        )
+    if evidence.method == "sign_flip" and (evidence.sequential or evidence.scope == "population"):
+        yield (
+            'evidence.method: "sign_flip" is defined for a fixed number of replicates in scope "procedure"; '
+            'leave `method` out, or write `replicates = 10` and `scope = "procedure"`'
+        )
 
 
 def _with_absolute_paths(study: Study, folder: Path) -> Study:

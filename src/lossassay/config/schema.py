@@ -2,10 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 Vary = Literal["split", "init", "order", "augmentation", "dropout"]
 VARY_ALL: tuple[Vary, ...] = ("split", "init", "order", "augmentation", "dropout")
+
+
+CONTROL_ARM = "A/A control"  # the reference arm against itself; no arm of a study may be called so
 
 
 class Frozen(BaseModel):
@@ -109,17 +112,52 @@ class ArmConfig(Frozen):
     training: dict[str, Any] = {}
 
 
+class ReplicateRange(Frozen):
+    """Replicates of a study that stops when every comparison is decided."""
+
+    min: Annotated[int, Field(ge=2, le=1000)]
+    max: Annotated[int, Field(ge=3, le=1000)]
+
+
+def _kind_of_replicates(value: Any) -> str:
+    return "[range]" if isinstance(value, (dict, ReplicateRange)) else "[number]"
+
+
+Replicates = Annotated[
+    Annotated[int, Field(ge=1, le=1000), Tag("[number]")] | Annotated[ReplicateRange, Tag("[range]")],
+    Discriminator(_kind_of_replicates),
+]
+
+
 class EvidenceConfig(Frozen):
     """What is repeated, what is compared and how sure the answer must be."""
 
-    replicates: Annotated[int, Field(ge=1)] = 10
+    replicates: Replicates = 10  # or { min, max }: stops when every comparison is decided
+    stopping: Literal["planned", "anytime"] = "planned"  # how looks are paid for; only with { min, max }
+    method: Literal["t", "sign_flip"] = "t"  # of the verdicts, scope procedure, fixed replicates
+    control: bool = False  # the reference arm once more on the same split, with its own weights and order
     vary: Annotated[tuple[Vary, ...], BeforeValidator(_tuple)] = VARY_ALL
     metric: str | None = None  # None: balanced accuracy, or macro AUROC for multi-label data
     margin: Annotated[float, Field(gt=0)] | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    scope: Literal["procedure"] = "procedure"
+    scope: Literal["procedure", "population"] = "procedure"
     compare: str = "all"  # or the name of a reference arm
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the number of replicates depends on what they show."""
+        return isinstance(self.replicates, ReplicateRange)
+
+    @property
+    def fewest(self) -> int:
+        """Replicates that are there at the first look."""
+        return self.replicates if isinstance(self.replicates, int) else self.replicates.min
+
+    @property
+    def most(self) -> int:
+        """Replicates at most."""
+        return self.replicates if isinstance(self.replicates, int) else self.replicates.max
 
 
 class Study(Frozen):
@@ -130,6 +168,11 @@ class Study(Frozen):
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1), BeforeValidator(_tuple)]
     training: TrainingConfig = TrainingConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+
+    @property
+    def reference(self) -> str:
+        """The arm that others are compared with, or else the first."""
+        return self.arms[0].name if self.evidence.compare == "all" else self.evidence.compare
 
     def training_of(self, arm: ArmConfig) -> TrainingConfig:
         """The recipe with this arm's own parameters in place."""

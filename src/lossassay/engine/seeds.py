@@ -37,3 +37,15 @@ def replicate_seeds(study_seed: int, replicate: int, vary: Collection[str]) -> S
         vary: The sources of noise that differ between replicates; the others have replicate 0's seed in all.
     """
     return Seeds(**{source: derive(study_seed, replicate if source in vary else 0, source) for source in VARY_ALL})
+
+
+def control_seeds(study_seed: int, replicate: int, seeds: Seeds) -> Seeds:
+    """Return seeds of the control: the replicate's split, and everything else drawn for the control alone.
+
+    Args:
+        study_seed: ``evidence.seed``.
+        replicate: Number of the replicate, from 0.
+        seeds: Of the replicate.
+    """
+    own = {source: derive(study_seed, replicate, "control", source) for source in VARY_ALL if source != "split"}
+    return Seeds(split=seeds.split, **own)

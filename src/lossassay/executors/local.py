@@ -27,12 +27,14 @@ def run_jobs(
     setup: Message,
     workers: int,
     on_message: Callable[[Message], None],
+    more: Callable[[], Sequence[Message]] = tuple,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run every job once, in the given order, on up to ``workers`` processes.
 
     Args:
         jobs: Messages with an ``"id"``; each goes to one worker.
+        more: Called when all jobs so far have ended; the jobs it returns go to the same workers. Nothing: the end.
         command: Starts a worker.
         setup: The first message that every worker gets.
         workers: How many processes at most.
@@ -40,11 +42,13 @@ def run_jobs(
             message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``.
         environment: Added to the environment of the workers.
     """
-    pool = _Pool(jobs, lambda messages: _Worker(command, setup, {**os.environ, **(environment or {})}, messages))
+    pool = _Pool(lambda messages: _Worker(command, setup, {**os.environ, **(environment or {})}, messages))
     try:
-        pool.start(workers)
-        while pool.busy:
-            pool.next_message(on_message)
+        while jobs:
+            pool.take(jobs, workers)
+            while pool.busy:
+                pool.next_message(on_message)
+            jobs = more()
     finally:
         pool.stop()
 
@@ -52,18 +56,25 @@ def run_jobs(
 class _Pool:
     """Jobs that wait, workers that work, and the one queue on which all workers are heard."""
 
-    def __init__(self, jobs: Sequence[Message], new_worker: "Callable[[Messages], _Worker]") -> None:
-        self._waiting = deque(jobs)
+    def __init__(self, new_worker: "Callable[[Messages], _Worker]") -> None:
+        self._waiting: deque[Message] = deque()
         self._new_worker = new_worker
         self._messages: Messages = queue.Queue()
         self._alive: set[_Worker] = set()
         self.busy: dict[_Worker, Message] = {}
 
-    def start(self, workers: int) -> None:
-        for _ in range(min(workers, len(self._waiting))):
-            worker = self._new_worker(self._messages)
-            self._alive.add(worker)
+    def take(self, jobs: Sequence[Message], workers: int) -> None:
+        """Give jobs to the workers that are idle and to new ones, up to ``workers`` in all."""
+        self._waiting.extend(jobs)
+        for worker in self._alive - self.busy.keys():
             self._assign(worker)
+        while self._waiting and len(self._alive) < workers:
+            self._start()
+
+    def _start(self) -> None:
+        worker = self._new_worker(self._messages)
+        self._alive.add(worker)
+        self._assign(worker)
 
     def next_message(self, on_message: Callable[[Message], None]) -> None:
         worker, message = self._messages.get()
@@ -80,12 +91,10 @@ class _Pool:
             worker.stop()
 
     def _assign(self, worker: "_Worker") -> None:
-        """Give a worker the next job; one that is left without leaves."""
+        """Give a worker the next job, if one waits."""
         if self._waiting:
             self.busy[worker] = self._waiting.popleft()
             worker.send(self.busy[worker])
-        else:
-            worker.close()
 
     def _bury(self, worker: "_Worker", on_message: Callable[[Message], None]) -> None:
         """A worker is gone: its job failed, and another worker takes its place while jobs wait."""
@@ -93,7 +102,8 @@ class _Pool:
         if worker in self.busy:
             job = self.busy.pop(worker)
             failure = {"event": "failed", "id": job["id"], "message": worker.last_words()}
-            self.start(1)
+            if self._waiting:
+                self._start()
             on_message(failure)
         worker.stop()
 

@@ -8,20 +8,26 @@
 
 from lossassay.metrics.calibration import ReliabilityBins, calibration_error, reliability_bins
 from lossassay.metrics.decisions import confusion_counts
+from lossassay.metrics.influence import influence
 from lossassay.metrics.ranks import auroc, average_precision, roc_curve_on_grid
 from lossassay.metrics.scores import brier, negative_log_likelihood
 from lossassay.metrics.table import per_class, yardsticks
+from lossassay.metrics.weighted import TestedRows, WeightedYardstick, weighted_yardstick
 
 __all__ = [
     "ReliabilityBins",
+    "TestedRows",
+    "WeightedYardstick",
     "auroc",
     "average_precision",
     "brier",
     "calibration_error",
     "confusion_counts",
+    "influence",
     "negative_log_likelihood",
     "per_class",
     "reliability_bins",
     "roc_curve_on_grid",
+    "weighted_yardstick",
     "yardsticks",
 ]

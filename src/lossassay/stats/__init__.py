@@ -7,20 +7,94 @@
 'better'
 """
 
-from lossassay.stats.intervals import MeanInterval, mean_interval
+from lossassay.stats.best import probability_best
+from lossassay.stats.boundaries import anytime_critical_values, planned_critical_values
+from lossassay.stats.crossed_bootstrap import (
+    BootstrapDifference,
+    CrossedBootstrap,
+    DrawnScores,
+    crossed_bootstrap,
+    draw_scores,
+)
+from lossassay.stats.design import Design, MoreReplicates, design, floor_in_words, more_replicates
+from lossassay.stats.intervals import MeanInterval, mean_interval, sd_interval
+from lossassay.stats.max_t import max_t
+from lossassay.stats.multiplicity import bonferroni, holm
 from lossassay.stats.noise import NoiseFloor, noise_floor, share_of_pairs_at_least
-from lossassay.stats.paired import PairedDifference, paired_differences
-from lossassay.stats.verdicts import Reason, Verdict, verdict
+from lossassay.stats.paired import PairedDifference, check_alpha, paired_differences
+from lossassay.stats.patients import PatientErrors, patient_parts
+from lossassay.stats.population import (
+    CorrectedDifference,
+    PopulationDifference,
+    PopulationMean,
+    nadeau_bengio,
+    population_difference,
+    population_mean,
+)
+from lossassay.stats.proportions import Proportion, clopper_pearson, wilson
+from lossassay.stats.sequences import (
+    Looks,
+    PatientPart,
+    Race,
+    adjusted_p_values,
+    intervals_at_last_look,
+    race,
+)
+from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip_test, wilcoxon_test
+from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
+    "CODES",
+    "BootstrapDifference",
+    "CorrectedDifference",
+    "CrossedBootstrap",
+    "Design",
+    "DrawnScores",
+    "Looks",
     "MeanInterval",
+    "MoreReplicates",
     "NoiseFloor",
     "PairedDifference",
+    "PatientErrors",
+    "PatientPart",
+    "PopulationDifference",
+    "PopulationMean",
+    "Proportion",
+    "Race",
     "Reason",
+    "SymmetryTest",
     "Verdict",
+    "adjusted_p_values",
+    "anytime_critical_values",
+    "bonferroni",
+    "check_alpha",
+    "classify",
+    "clopper_pearson",
+    "crossed_bootstrap",
+    "design",
+    "draw_scores",
+    "fewest_replicates",
+    "floor_in_words",
+    "holm",
+    "intervals_at_last_look",
+    "max_t",
     "mean_interval",
+    "more_replicates",
+    "nadeau_bengio",
     "noise_floor",
     "paired_differences",
+    "patient_parts",
+    "planned_critical_values",
+    "population_difference",
+    "population_mean",
+    "probability_best",
+    "race",
+    "rank_ranges",
+    "reason",
+    "sd_interval",
     "share_of_pairs_at_least",
+    "sign_flip_test",
     "verdict",
+    "wilcoxon_test",
+    "wilson",
 ]

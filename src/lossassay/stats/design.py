@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 from lossassay.errors import DataError
 from lossassay.stats.paired import check_alpha
 from lossassay.stats.sequences import Looks, Race, race
+from lossassay.stats.sign_flip import fewest_replicates
 from lossassay.stats.verdicts import CODES, UNDECIDED
 
 _STUDIES = 2_000  # simulated; the Monte-Carlo error of a power of 0.8 is 0.009
@@ -192,7 +193,7 @@ def floor_in_words(method: Literal["t", "sign_flip"], replicates: int, alpha: fl
         return (
             "one replicate shows no spread: no method can decide anything; ask for 2 or more (6 or more are sensible)"
         )
-    needed = int(np.ceil(1 - np.log2(alpha)))
+    needed = fewest_replicates("sign_flip_max_t", alpha, 1)
     if method == "sign_flip" and replicates < needed:
         return (
             f"the smallest p that sign flips can give with {replicates} replicates is {2.0 ** (1 - replicates):g}, "

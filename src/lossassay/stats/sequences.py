@@ -104,16 +104,24 @@ class PatientPart:
         error: Patient-clustered standard error of each pair's difference over the first 1, 2, ... replicates; nan
             where there is none.
         freedom: Its degrees of freedom.
+        floor: What the error would come down to with endless replicates of the same patients.
     """
 
     error: Path
     freedom: Path
+    floor: Path
 
-    def half_width(self, chance: float) -> Path:
-        """Return half the width of a two-sided t interval that is wrong with this chance."""
-        known = np.isfinite(self.error) & (self.freedom >= 1)
+    def half_width(self, chance: float, *, endless: bool = False) -> Path:
+        """Return half the width of a two-sided t interval that is wrong with this chance; infinite if unknown.
+
+        Args:
+            chance: Between 0 and 1.
+            endless: With endless replicates of the same patients.
+        """
+        error = self.floor if endless else self.error
+        known = np.isfinite(error) & (self.freedom > 0)
         quantile = student_t.isf(chance / 2, np.where(known, self.freedom, 1.0))
-        return np.where(known, quantile * np.where(known, self.error, 0.0), np.inf)
+        return np.where(known, quantile * np.where(known, error, 0.0), np.inf)
 
 
 def race(

@@ -8,7 +8,9 @@ import polars as pl
 
 from lossassay.catalogue.losses import LOSSES
 from lossassay.errors import OutFolderError
-from lossassay.study.context import Context, read_context, same_function_pairs
+from lossassay.study.comparisons import resolution
+from lossassay.study.context import Context, read_context
+from lossassay.study.registered import mark_finished
 from lossassay.study.store import explained, write_json
 from lossassay.study.tables import build_tables
 
@@ -33,6 +35,8 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
             f"{folder} holds no finished run of this study, so there is nothing to analyse."
             + (f" The runs failed: {reasons}" if reasons else " Run the study first.")
         )
+    if not context.missing:
+        mark_finished(folder)
     tables = build_tables(context)
     with explained(folder):
         (folder / "tables").mkdir(exist_ok=True)
@@ -48,21 +52,51 @@ def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:
     statuses = [run.facts["status"] for run in context.runs]
     first = context.runs[0].facts
     return {
-        "primary_metric": context.plan["metric"],
+        "primary_metric": context.metric,
         "scope": evidence.scope,
         "alpha": evidence.alpha,
         "margin": evidence.margin,
-        "replicates_planned": evidence.replicates,
-        "runs_planned": len(context.plan["runs"]),
-        "runs_finished": statuses.count("finished"),
+        "method": evidence.method,
+        "replicates_planned": evidence.most,
+        "runs_planned": len(context.runs) + len(context.control) + context.missing,
+        "runs_finished": statuses.count("finished") + len(context.control),
         "runs_diverged": statuses.count("diverged"),
         "runs_failed": len(failures),
         "failures": sorted(set(failures.values())),
-        "same_function_pairs": [_observed(context, a, b) for a, b in sorted(same_function_pairs(context))],
-        "train_seconds_total": sum(run.facts["train_seconds"] for run in context.runs),
+        "same_function_pairs": [_observed(context, a, b) for a, b in sorted(context.same)],
+        "train_seconds_total": sum(run.facts["train_seconds"] for run in [*context.runs, *context.control]),
         "pixel_mean": first["pixel_mean"],
         "pixel_sd": first["pixel_sd"],
         "label_encodings": {arm.name: LOSSES[arm.loss].encoding for arm in context.study.arms},
+        **_evidence_facts(context),
+    }
+
+
+def _evidence_facts(context: Context) -> dict[str, Any]:
+    """What was decided about the evidence, and what the looks did with it."""
+    evidence, looks = context.study.evidence, context.stages.looks
+    used = {arm: sum(run is not None for run in runs) for arm, runs in zip(context.arms, context.table, strict=True)}
+    reached = max(used.values())
+    sequential = evidence.sequential
+    return {
+        "stopping": {
+            "rule": looks.kind,
+            "min": looks.first,
+            "max": looks.last,
+            "reached": reached,
+            "looks": max(0, reached - looks.first + 1) if sequential else 1,
+        },
+        "arms_stopped_at": {arm: n for arm, n in used.items() if sequential and n < looks.last and not context.missing},
+        "runs_saved": sum(looks.last - n for n in used.values()) if sequential and not context.missing else 0,
+        "reference": context.study.reference if evidence.control else None,
+        "patients": len(np.unique(np.concatenate([run.patients for run in context.runs]))),
+        "patient_unit": "image" if context.plan["data"]["groups"] is None else "patient",
+        "official_split": context.study.data.split.official,
+        "registered": context.registered.first,
+        "changes": list(context.registered.changes),
+        "exploratory": context.registered.exploratory,
+        "resolution": resolution(context, "procedure"),
+        "smallest_margin_population": resolution(context, "population"),
     }
 
 

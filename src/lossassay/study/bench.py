@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.config import TrainingConfig
+from lossassay.config import CONTROL_ARM, TrainingConfig
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan
@@ -74,7 +74,7 @@ def read_bench(folder: Path, images: Path) -> Bench:
 def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunData]:
     """Return what is written beside a run's result, what to train, and what to train it on."""
     entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
-    arm = bench.plan["arms"][entry["arm"]]
+    arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] == CONTROL_ARM else entry["arm"]]
     spec = RunSpec(
         loss=arm["loss"],
         hyper_parameters=arm["hyper_parameters"],

@@ -1,48 +1,60 @@
-"""A study as analysis sees it: plain facts, histories, and the test part of every run as arrays."""
+"""A study as analysis sees it: its runs, and which of them count."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-
-from lossassay import metrics
+from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config import Study, load_study
-from lossassay.engine.spec import Array
+from lossassay.config import CONTROL_ARM, Study, load_study
+from lossassay.study.registered import Registered, read_registered
 from lossassay.study.results import read_plan
-from lossassay.study.store import Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run as analysis sees it: plain facts, history, and the test part as arrays."""
-
-    id: str
-    arm: str
-    replicate: int
-    facts: dict[str, Any]
-    history: pl.DataFrame
-    rows: Array  # [M]
-    labels: Array  # [M] or [M K]
-    scores: Array  # [M K]
-    probabilities: Array  # [M K]
-    values: dict[str, float]  # yardsticks on the test part, and own_loss
+from lossassay.study.runs import Run, RunReader
+from lossassay.study.stopping import Stages, same_function_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What every table needs."""
+    """What every table needs.
+
+    Args:
+        study: As resolved.
+        plan: plan.json.
+        runs: Those that count: early stopping leaves out replicates after an arm was decided.
+        control: Runs of the control.
+        stages: The looks.
+        table: Runs that count, of each arm, by replicate; None where one is missing.
+        raced: Where the looks stand; early stopping only.
+        registered: What was stated before the first run.
+        missing: Runs that are still needed.
+        folder: The out folder.
+    """
 
     study: Study
     plan: dict[str, Any]
     runs: list[Run]
+    control: list[Run]
+    stages: Stages
+    table: list[list[Run | None]]
+    raced: stats.Race | None
+    registered: Registered
+    missing: int
+    folder: Path
 
     @property
     def arms(self) -> list[str]:
         """Names of the arms, in the study's order."""
-        return [arm.name for arm in self.study.arms]
+        return self.stages.arms
+
+    @property
+    def metric(self) -> str:
+        """The primary yardstick."""
+        return self.stages.metric
+
+    @property
+    def same(self) -> set[tuple[str, str]]:
+        """Pairs of arms that were found to be one function before training."""
+        return same_function_pairs(self.plan)
 
     @property
     def task(self) -> Any:
@@ -62,46 +74,30 @@ class Context:
         """Return the yardsticks that are defined for the task."""
         return [name for name, spec in YARDSTICKS.items() if self.task in spec.tasks]
 
-    def score_table(self, metric: str) -> Array:
-        """Scores [R A] with nan where a run is missing."""
-        table = np.full((self.study.evidence.replicates, len(self.arms)), np.nan)
-        for run in self.runs:
-            table[run.replicate, self.arms.index(run.arm)] = run.values[metric]
-        return table
-
 
 def read_context(folder: Path) -> Context:
     """Read the study of an out folder and those of its runs that are there."""
-    study = load_study(folder / "study.toml")
-    plan = read_plan(folder)
-    store = Store(folder)
-    there = store.finished()
-    runs = [_read_run(store, entry, plan["data"]["task"]) for entry in plan["runs"] if entry["id"] in there]
-    return Context(study=study, plan=plan, runs=runs)
-
-
-def _read_run(store: Store, entry: dict[str, Any], task: Any) -> Run:
-    facts = store.facts(entry["id"])
-    test = store.predictions(entry["id"], "test")
-    labels, probabilities = test["label"].to_numpy(), test["probabilities"].to_numpy()
-    own_loss = facts["test_loss"]
-    values = metrics.yardsticks(labels, probabilities, task=task)
-    return Run(
-        id=entry["id"],
-        arm=entry["arm"],
-        replicate=entry["replicate"],
-        facts=facts,
-        history=store.history(entry["id"]),
-        rows=test["row"].to_numpy(),
-        labels=labels,
-        scores=test["scores"].to_numpy(),
-        probabilities=probabilities,
-        values=values | {"own_loss": float("nan") if own_loss is None else own_loss},
+    study, plan = load_study(folder / "study.toml"), read_plan(folder)
+    reader = RunReader(folder, plan)
+    stages = Stages(study, plan, reader)
+    there = reader.store.finished()
+    table = stages.table(there, study.evidence.most)
+    raced = None
+    if study.evidence.sequential:
+        raced = stages.race(table)
+        for runs, looked in zip(table, raced.arm_replicates[0], strict=True):
+            runs[looked:] = [None] * (len(runs) - looked)
+    counted = [run for of_replicate in zip(*table, strict=True) for run in of_replicate if isinstance(run, Run)]
+    control = [reader(entry["id"]) for entry in plan["runs"] if entry["arm"] == CONTROL_ARM and entry["id"] in there]
+    return Context(
+        study=study,
+        plan=plan,
+        runs=counted,
+        control=control,
+        stages=stages,
+        table=table,
+        raced=raced,
+        registered=read_registered(folder),
+        missing=len(stages.needed(there)),
+        folder=folder,
     )
-
-
-def same_function_pairs(context: Context) -> set[tuple[str, str]]:
-    """Return the pairs of arms that were found to be one function before training."""
-    return {
-        (pair["arm_a"], pair["arm_b"]) for pair in context.plan["identities"] if pair["relation"] == "same function"
-    }

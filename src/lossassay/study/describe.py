@@ -40,6 +40,7 @@ def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
             }
             for arm in study.arms
         },
+        "control": study.reference if study.evidence.control else None,
         "identities": [asdict(identity) for identity in plan.identities],
         "gradient_scales": plan.gradient_scales,
         "runs": [

@@ -53,7 +53,7 @@ def _settings(results: StudyResults, which: str) -> list[list[str]]:
         _both("classes", str(len(data["class_names"])), str(paper["classes"])),
         _both("image size, px", _size(data["image_shape"][0]), _size(paper["image_size"])),
         _both("epochs", epochs, "not given" if paper["epochs_note"] else str(paper["epochs"])),
-        _both("runs per loss", str(results.study.evidence.replicates), "1"),
+        _both("runs per loss", str(results.study.evidence.most), "1"),
         _both("software", f"PyTorch {machine['torch'].split('+')[0]}, {plan['engine']['precision']}", PAPER_SOFTWARE),
         _both("hardware", hardware, PAPER_HARDWARE),
     ]

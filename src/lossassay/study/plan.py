@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -9,11 +10,11 @@ import torch
 
 from lossassay.catalogue.losses import LOSSES
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
-from lossassay.config import ArmConfig, Study
+from lossassay.config import CONTROL_ARM, Study
 from lossassay.data.cache import ImageCache
 from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split, split
-from lossassay.engine.seeds import Seeds, replicate_seeds
+from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
 from lossassay.engine.spec import Array, EngineChoice, RunSpec
 from lossassay.errors import LabelError, StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
@@ -21,12 +22,13 @@ from lossassay.study.identity import Identity, find_identities, gradient_scales
 from lossassay.study.machine import choose_engine, run_memory_bytes
 
 # Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
+_TRAINING_VERSION = 1  # the part of it that alters trained runs, and with them their names
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One arm in one replicate."""
+    """One arm, or the control, in one replicate."""
 
     id: str
     arm: str
@@ -50,7 +52,8 @@ class Plan:
         run_memory_bytes: About what one run needs.
         identities: Of every pair of arms.
         gradient_scales: Of every arm at zero scores.
-        runs: In the order in which they are trained: replicate by replicate, so that arms stay complete pairs.
+        runs: In the order in which they are trained: replicate by replicate, so that arms stay complete pairs. With
+            early stopping these are the most that may be needed.
     """
 
     study: Study
@@ -87,8 +90,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     labels = label_array(manifest)
     classes = len(manifest.class_names)
     seeds = [
-        replicate_seeds(study.evidence.seed, replicate, study.evidence.vary)
-        for replicate in range(study.evidence.replicates)
+        replicate_seeds(study.evidence.seed, replicate, study.evidence.vary) for replicate in range(study.evidence.most)
     ]
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
@@ -104,11 +106,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         run_memory_bytes=run_memory_bytes(study.training.batch_size, activations),
         identities=tuple(find_identities(study, labels, classes)),
         gradient_scales=gradient_scales(study, labels, classes),
-        runs=tuple(
-            _planned_run(study, cache.digest, arm, replicate, own, engine, metric)
-            for replicate, own in enumerate(seeds)
-            for arm in study.arms
-        ),
+        runs=tuple(_planned_runs(study, cache.digest, seeds, engine, metric)),
     )
 
 
@@ -127,25 +125,31 @@ def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split
     return tuple(known[own.split] for own in seeds)
 
 
-def _planned_run(
-    study: Study, digest: str, arm: ArmConfig, replicate: int, seeds: Seeds, engine: EngineChoice, metric: str
-) -> PlannedRun:
-    spec = RunSpec(
-        loss=arm.loss,
-        hyper_parameters=arm.hyper_parameters,
-        training=study.training_of(arm),
-        seeds=seeds,
-        engine=engine,
-        metric=metric,
-    )
-    return PlannedRun(id=run_id(spec, study, digest), arm=arm.name, replicate=replicate, spec=spec)
+def _planned_runs(
+    study: Study, digest: str, seeds: list[Seeds], engine: EngineChoice, metric: str
+) -> Iterator[PlannedRun]:
+    reference = next(arm for arm in study.arms if arm.name == study.reference)
+    for replicate, own in enumerate(seeds):
+        trained = [(arm.name, arm, own) for arm in study.arms]
+        if study.evidence.control:
+            trained.append((CONTROL_ARM, reference, control_seeds(study.evidence.seed, replicate, own)))
+        for name, arm, run_seeds in trained:
+            spec = RunSpec(
+                loss=arm.loss,
+                hyper_parameters=arm.hyper_parameters,
+                training=study.training_of(arm),
+                seeds=run_seeds,
+                engine=engine,
+                metric=metric,
+            )
+            yield PlannedRun(id=run_id(spec, study, digest), arm=name, replicate=replicate, spec=spec)
 
 
 def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
     """Return the hash of everything that determines a run; the name of an arm or a study is no part of it."""
     training = spec.training.model_dump(mode="json", exclude={"device", "precision", "threads"})
     everything = {
-        "results_version": RESULTS_VERSION,
+        "results_version": _TRAINING_VERSION,
         "torch": torch.__version__,
         "data": data_digest,
         "split": study.data.split.model_dump(mode="json"),

@@ -33,9 +33,10 @@ TABLES: dict[str, tuple[str, ...]] = {
         "init_digest",
         "order_digest",
     ),
-    # long: one row per arm and yardstick (also own_loss); t interval over replicates
-    "arms": ("arm", "metric", "estimate", "low", "high", "sd", "replicates"),
-    # one row per pair and yardstick; difference = arm_a minus arm_b; verdict only where primary is true
+    # long: one row per arm and yardstick (also own_loss); t interval over replicates; population: for new patients
+    "arms": ("arm", "metric", "estimate", "low", "high", "sd", "replicates", "population_low", "population_high"),
+    # one row per pair, yardstick and scope; difference = arm_a minus arm_b; verdict only where primary is true;
+    # docs/tables.md says what each column holds
     "comparisons": (
         "metric",
         "scope",
@@ -50,7 +51,29 @@ TABLES: dict[str, tuple[str, ...]] = {
         "method",
         "primary",
         "reason",
+        "p_holm",
+        "p_max_t",
+        "smallest_margin",
+        "decided_at",
+        "more_low",
+        "more_high",
+        "more_patients",
+        "notes",
+        "bootstrap_low",
+        "bootstrap_high",
+        "nadeau_bengio_low",
+        "nadeau_bengio_high",
     ),
+    # ranks that no verdict contradicts, and the share of bootstrap draws in which the arm's mean is best
+    "ranks": ("arm", "rank_low", "rank_high", "probability_best"),
+    # early stopping: one row per pair and look, with the intersection of all intervals so far
+    "looks": ("arm_a", "arm_b", "replicates", "difference", "low", "high", "verdict"),
+    # exact interval of the share of runs that diverged
+    "divergence": ("arm", "diverged", "runs", "rate", "low", "high"),
+    # the reference arm against itself, on the same splits
+    "control": ("metric", "replicates", "difference", "low", "high", "sd", "sd_low", "sd_high"),
+    # coded checks of the study; status: passed, failed, not applicable; fields: JSON for the sentence
+    "checks": ("code", "status", "fields"),
     # metric: sensitivity, specificity, precision, auroc (single label); auroc, average_precision, f1 (multi-label)
     "per_class": ("arm", "class", "metric", "estimate", "low", "high", "replicates"),
     # relation: "same function", "same loss, other training", "proportional", "different"
@@ -82,14 +105,14 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 
 _TEXT_COLUMNS = frozenset(
-    "run arm arm_a arm_b status metric scope verdict method reason class relation quantity true predicted label "
-    "init_digest order_digest".split()
+    "code fields notes run arm arm_a arm_b status metric scope verdict method reason class relation quantity true "
+    "predicted label init_digest order_digest".split()
 )
 
 
 def column_type(column: str) -> pl.DataType:
     """Return the type of a table's column where no row shows it."""
-    if column == "primary":
+    if column in ("primary", "more_patients"):
         return pl.Boolean()
     return pl.String() if column in _TEXT_COLUMNS else pl.Float64()
 

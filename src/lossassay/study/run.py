@@ -17,8 +17,12 @@ from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
 from lossassay.study.gallery import write_gallery
 from lossassay.study.machine import default_workers
+from lossassay.study.outlook import outlook, refuse
 from lossassay.study.plan import Plan, make_plan
+from lossassay.study.registered import register
 from lossassay.study.results import read_plan
+from lossassay.study.runs import RunReader
+from lossassay.study.stopping import Stages
 from lossassay.study.store import Store, explained, write_json
 
 
@@ -30,18 +34,27 @@ class Progress:
         on_decoding: Images decoded so far, and in all.
         on_plan: The plan, how many of its runs are already there, how many runs in the folder it does not use, and
             the number of workers.
+        on_look: Before training and after every look: how many runs are there, and the ids of those that are needed
+            before the next look.
         on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
         on_stage: Names of stages that take a while: analysis, report.
     """
 
     on_decoding: Callable[[int, int], None] = lambda done, total: None
     on_plan: Callable[[Plan, int, int, int], None] = lambda plan, there, unused, workers: None
+    on_look: Callable[[int, list[str]], None] = lambda there, needed: None
     on_message: Callable[[dict[str, Any]], None] = lambda message: None
     on_stage: Callable[[str], None] = lambda stage: None
 
 
 def run_study(
-    study: Study, folder: Path, *, workers: int | None = None, command: str = "", progress: Progress | None = None
+    study: Study,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    command: str = "",
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Train every run of a study that is not in the out folder yet, then write its tables.
 
@@ -50,29 +63,35 @@ def run_study(
         folder: The out folder; made if it is not there.
         workers: Processes at once; None chooses for the highest throughput. Changes no result.
         command: How to get the same study again, for the record.
+        strict: Refuse a design that cannot succeed at any effect.
         progress: What to call on the way.
 
     Raises:
         DataError: If the images or labels cannot be used.
         OutFolderError: If the folder belongs to another study, or cannot be written.
+        StudyFileError: With ``strict``, if the design cannot succeed.
     """
     progress = progress or Progress()
     engine = _prepare_folder(study, folder)
     cache = open_cache(study.data, on_progress=progress.on_decoding)
     findings = [*cache.manifest.findings, *audit(cache, study.data.split)]
     plan = make_plan(study, cache, engine)
+    if strict:
+        refuse(study, outlook(plan, None))
     store = Store(folder)
     with explained(folder):
         (folder / "study.toml").write_text(study_as_toml(study), encoding="utf-8")
         write_json(folder / "audit.json", {"findings": [_finding_as_data(finding) for finding in findings]})
         write_bench(plan, folder, plan_as_data(plan, cache, command))
         store.drop_leftovers()
+    registered = register(folder, study, plan.metric)
     there = store.finished()
-    missing = [run.id for run in plan.runs if run.id not in there]
     planned = {run.id for run in plan.runs}
     workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
     progress.on_plan(plan, len(planned & there), len(there - planned), workers)
-    failures = _train(missing, folder, cache, plan, workers, progress)
+    for change in registered.changes:
+        progress.on_stage(f"changed after the first run: {change}")
+    failures = _train(folder, cache, plan, workers, progress)
     progress.on_stage("analysis")
     tables = analyse(folder, failures)
     write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))
@@ -85,7 +104,7 @@ def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "plan.json").exists():
-        ours = {"runs", "checkpoints", "study.toml", "audit.json", "rows.parquet", "splits.npy"}
+        ours = {"runs", "checkpoints", "study.toml", "audit.json", "rows.parquet", "splits.npy", "registered.json"}
         strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
         if ours & set(strangers):  # a start that was cut off, or a plan that was deleted
             return None
@@ -125,10 +144,11 @@ def _finding_as_data(finding: Any) -> dict[str, Any]:
     }
 
 
-def _train(
-    missing: list[str], folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: Progress
-) -> dict[str, str]:
+def _train(folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: Progress) -> dict[str, str]:
     failures: dict[str, str] = {}
+    facts = read_plan(folder)
+    reader = RunReader(folder, facts)
+    stages = Stages(plan.study, facts, reader)
 
     def on_message(message: dict[str, Any]) -> None:
         if message["event"] == "failed":
@@ -137,12 +157,19 @@ def _train(
                 raise OutFolderError(message["message"])
         progress.on_message(message)
 
+    def needed() -> list[dict[str, Any]]:
+        there = reader.store.finished()
+        runs = stages.needed(there, failures)
+        progress.on_look(len(there), runs)
+        return [{"id": run_id} for run_id in runs]
+
     run_jobs(
-        [{"id": run_id} for run_id in missing],
+        needed(),
         command=[sys.executable, "-m", "lossassay.study.worker"],
         setup={"folder": str(folder.resolve()), "images": str(cache.images.filename)},
         workers=workers,
         on_message=on_message,
+        more=needed,
         environment={
             "OMP_NUM_THREADS": str(plan.engine.threads),
             "MKL_NUM_THREADS": str(plan.engine.threads),

@@ -1,15 +1,16 @@
 """The tables of a study, one function for each; their columns stand in `study.results.TABLES`."""
 
 from collections.abc import Callable, Iterable
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from lossassay import metrics, stats
-from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.study.context import Context, same_function_pairs
+from lossassay.study.checks import check_rows, control_rows, divergence_rows
+from lossassay.study.comparisons import comparison_rows, look_rows, rank_rows
+from lossassay.study.context import Context
+from lossassay.study.patients import influences_of
 from lossassay.study.results import TABLES, column_type
 
 _ROC_GRID = np.linspace(0, 1, 101)
@@ -55,9 +56,14 @@ def _runs(context: Context) -> Iterable[dict[str, Any]]:
 
 def _arms(context: Context) -> Iterable[dict[str, Any]]:
     level = 1 - context.study.evidence.alpha
-    for arm in context.arms:
+    for arm, runs in zip(context.arms, context.table, strict=True):
         for metric in [*context.metric_names(), "own_loss"]:
-            found = stats.mean_interval(np.array([run.values[metric] for run in context.of(arm)]), level=level)
+            values = np.array([np.nan if run is None else run.values[metric] for run in runs])
+            found = stats.mean_interval(values, level=level)
+            low = high = float("nan")
+            if metric != "own_loss" and found.replicates > 1:
+                population = stats.population_mean(values, influences_of(runs, metric), level=level)
+                low, high = population.low, population.high
             yield {
                 "arm": arm,
                 "metric": metric,
@@ -66,40 +72,8 @@ def _arms(context: Context) -> Iterable[dict[str, Any]]:
                 "high": found.high,
                 "sd": found.sd,
                 "replicates": found.replicates,
-            }
-
-
-def _comparisons(context: Context) -> Iterable[dict[str, Any]]:
-    evidence, arms = context.study.evidence, context.arms
-    pairs = [(a, b) for a, b in combinations(range(len(arms)), 2) if evidence.compare in ("all", arms[a], arms[b])]
-    same = same_function_pairs(context)
-    family = [pair for pair in pairs if (arms[pair[0]], arms[pair[1]]) not in same]
-    for metric in context.metric_names():
-        primary = metric == context.plan["metric"]
-        differences = stats.paired_differences(
-            context.score_table(metric), pairs, alpha=evidence.alpha, family_size=max(1, len(family))
-        )
-        for (a, b), found in zip(pairs, differences, strict=True):
-            word, reason = stats.verdict(
-                found,
-                margin=evidence.margin,
-                same_function=(arms[a], arms[b]) in same,
-                higher_is_better=YARDSTICKS[metric].best == "high",
-            )
-            yield {
-                "metric": metric,
-                "scope": evidence.scope,
-                "arm_a": arms[a],
-                "arm_b": arms[b],
-                "difference": found.estimate,
-                "low": found.low,
-                "high": found.high,
-                "p_adjusted": found.p_adjusted,
-                "verdict": word if primary else None,
-                "replicates": found.num_pairs,
-                "method": found.method,
-                "primary": primary,
-                "reason": reason if primary else None,
+                "population_low": low,
+                "population_high": high,
             }
 
 
@@ -278,7 +252,12 @@ def _train_rows(context: Context, replicate: int) -> int:
 _TABLES: dict[str, Callable[[Context], Iterable[dict[str, Any]]]] = {
     "runs": _runs,
     "arms": _arms,
-    "comparisons": _comparisons,
+    "comparisons": comparison_rows,
+    "ranks": rank_rows,
+    "looks": look_rows,
+    "divergence": divergence_rows,
+    "control": control_rows,
+    "checks": check_rows,
     "per_class": _per_class,
     "identities": _identities,
     "gradient_scales": _gradient_scales,

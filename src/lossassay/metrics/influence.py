@@ -1,0 +1,224 @@
+"""How much one row moves a yardstick: what the variance of a yardstick over new rows is made of."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lossassay.catalogue.losses import Task
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.errors import DataError, unknown_name
+from lossassay.metrics.calibration import reliability_bins
+from lossassay.metrics.decisions import confusion_counts
+from lossassay.metrics.ranks import _tie_groups
+from lossassay.metrics.scores import _SMALLEST
+from lossassay.metrics.shapes import Array, Counts, Labels, Probabilities, check_shapes, is_true, ratio
+
+PerRow = Float[Array, " rows"]
+OfCells = Float[Array, "true predicted"]
+
+
+def influence(metric: str, labels: Labels, probabilities: Probabilities, *, task: Task) -> PerRow:
+    r"""Return the influence value of each row on a yardstick.
+
+    With T the yardstick as a function of row weights w, here equal ones,
+
+    .. math:: \psi_i = \frac{d}{d\epsilon} T\left((1 - \epsilon)\, w + \epsilon\, \delta_i\right) .
+
+    They sum to 0, and :math:`\sum_i \psi_i^2 / N^2` estimates the variance of the yardstick over redrawn rows (the
+    infinitesimal jackknife: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6). Rows
+    that belong together, such as images of one patient, are summed before they are squared.
+
+    Held fixed are the bins of the calibration error and the classes over which a macro mean runs.
+
+    Args:
+        metric: A name of the catalogue of yardsticks.
+        labels: Class indices [N], or 0 and 1 [N K].
+        probabilities: [N K], from 0 to 1.
+        task: What the labels are.
+
+    Returns:
+        Influence values [N] in the yardstick's unit; all nan where the yardstick itself is nan.
+
+    Raises:
+        UnknownNameError: If no yardstick has that name.
+        DataError: If the yardstick is not defined for the task, or shapes or ranges do not fit.
+    """
+    if metric not in YARDSTICKS:
+        raise unknown_name("yardstick", metric, YARDSTICKS)
+    if task not in YARDSTICKS[metric].tasks:
+        known = ", ".join(sorted(name for name, spec in YARDSTICKS.items() if task in spec.tasks))
+        raise DataError(
+            f"The yardstick {metric!r} is not defined for {task.replace('_', '-')} data. Choose one of: {known}."
+        )
+    check_shapes(labels, probabilities, task)
+    if task == "single_label" and metric in _OF_CONFUSION:
+        confusion = confusion_counts(labels, probabilities)
+        slope = confusion.sum() * _OF_CONFUSION[metric](confusion)
+        return np.asarray(slope[labels.astype(np.int64), probabilities.argmax(axis=1)])
+    return _OF_ROWS[metric](labels, probabilities, task)
+
+
+# Slopes: derivatives with respect to each cell of the confusion matrix. Each yardstick stays the same when all counts
+# are doubled, so counts x slopes sums to 0, and N x slope of a row's cell is its influence (Euler's theorem).
+
+
+def _accuracy_slope(confusion: Counts) -> OfCells:
+    total = confusion.sum()
+    return np.asarray((np.eye(len(confusion)) - ratio(np.trace(confusion), total)) / max(total, 1))
+
+
+def _balanced_accuracy_slope(confusion: Counts) -> OfCells:
+    there = confusion.sum(axis=1)
+    sensitivity = ratio(np.diagonal(confusion), there)
+    slope = ratio(np.eye(len(confusion)) - sensitivity[:, None], there[:, None])
+    return np.asarray(slope / max(1, np.count_nonzero(there)))  # no row looks up the nan of an absent class
+
+
+def _macro_f1_slope(confusion: Counts) -> OfCells:
+    said_and_there = confusion.sum(axis=0) + confusion.sum(axis=1)
+    right = 2 * np.eye(len(confusion))
+    f1 = ratio(2 * np.diagonal(confusion), said_and_there)
+    pull = ratio(f1, said_and_there)  # nan for a class never said and never there: no row has it
+    return np.asarray((ratio(right, said_and_there) - pull[:, None] - pull) / len(confusion))
+
+
+def _matthews_slope(confusion: Counts) -> OfCells:
+    said, there = confusion.sum(axis=0).astype(float), confusion.sum(axis=1).astype(float)
+    total, right = float(confusion.sum()), float(np.trace(confusion))
+    spread_said, spread_there = total**2 - said @ said, total**2 - there @ there
+    if spread_said == 0 and spread_there > 0:  # only one class is ever said, whatever the weights: stays 0
+        return np.zeros(confusion.shape)
+    covariance = right * total - said @ there
+    slope = total * np.eye(len(confusion)) + right - there - said[:, None]
+    slope_said, slope_there = 2 * (total - said), 2 * (total - there[:, None])
+    relative = ratio(slope_said, spread_said) + ratio(slope_there, spread_there)
+    spread = np.sqrt(spread_said) * np.sqrt(spread_there)
+    return np.asarray(ratio(slope, spread) - ratio(covariance, spread) / 2 * relative)
+
+
+def _kappa_slope(confusion: Counts) -> OfCells:
+    said, there = confusion.sum(axis=0).astype(float), confusion.sum(axis=1).astype(float)
+    total, right = float(confusion.sum()), float(np.trace(confusion))
+    by_chance = said @ there
+    slope_chance = there + said[:, None]
+    slope = right + total * np.eye(len(confusion)) - slope_chance
+    rest = total**2 - by_chance
+    kappa = ratio(right * total - by_chance, rest)
+    return np.asarray(ratio(slope - kappa * (2 * total - slope_chance), rest))
+
+
+def _of_mean(values: PerRow) -> PerRow:
+    return np.asarray(values - values.mean()) if len(values) else values
+
+
+def _accuracy(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    right = (probabilities > 0.5) == is_true(labels, probabilities.shape[1])
+    return _of_mean(right.mean(axis=1))
+
+
+def _macro_f1(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    truth, said = is_true(labels, probabilities.shape[1]), probabilities > 0.5
+    twice_right, named = 2.0 * (truth & said), truth.astype(float) + said
+    whole = named.sum(axis=0)
+    f1 = np.nan_to_num(ratio(twice_right.sum(axis=0), whole))
+    of_label = np.nan_to_num(ratio(twice_right - f1 * named, whole))
+    return np.asarray(len(truth) * of_label.mean(axis=1))
+
+
+def _nll(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    half_step = float(np.finfo(probabilities.dtype).epsneg) / 2 if task == "multi_label" else 0.0
+    exact = probabilities.astype(float)
+    if task == "single_label":
+        exact = exact[np.arange(len(labels)), labels.astype(np.int64)][:, None]
+    else:
+        exact = np.where(labels > 0.5, exact, np.maximum(1 - exact, half_step))
+    return _of_mean(-np.log(np.maximum(exact, _SMALLEST)).mean(axis=1))
+
+
+def _brier(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    squares = np.square(probabilities.astype(float) - is_true(labels, probabilities.shape[1]))
+    return _of_mean(squares.mean(axis=1) if task == "multi_label" else squares.sum(axis=1))
+
+
+def _macro_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    truth = is_true(labels, probabilities.shape[1])
+    return _mean_over_classes([_auroc(*column) for column in zip(truth.T, probabilities.T, strict=True)], len(truth))
+
+
+def _auroc(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
+    """Placements less their mean (DeLong et al. 1988, Biometrics 44:837), each class by its share of the rows."""
+    order, first, last = (places[:, 0] for places in _tie_groups(scores[:, None]))
+    positives = np.append(0, truth[order].cumsum())
+    here = truth[order]
+    wins_positive = (first + last + 1 - positives[first] - positives[last + 1]) / 2  # negatives below, ties half
+    wins_negative = positives[-1] - (positives[first] + positives[last + 1]) / 2
+    count = positives[-1]
+    placement = np.where(here, ratio(wins_positive, len(truth) - count), ratio(wins_negative, count))
+    area = ratio(wins_positive[here].sum(), count * (len(truth) - count))
+    return _unsorted(len(truth) * ratio(placement - area, np.where(here, count, len(truth) - count)), order)
+
+
+def _macro_average_precision(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    truth = is_true(labels, probabilities.shape[1])
+    columns = zip(truth.T, probabilities.T, strict=True)
+    return _mean_over_classes([_average_precision(*column) for column in columns], len(truth))
+
+
+def _average_precision(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
+    """A row counts itself, if positive, and stands in the precision of every positive that does not rank above it."""
+    order, first, last = (places[:, 0] for places in _tie_groups(-scores[:, None]))  # highest first
+    here = truth[order]
+    above = last + 1  # rows at or above the threshold
+    precision = here.cumsum()[last] / above
+    # sums over the positives that do not rank above: from the end back to the first row of equal score
+    of_ones = np.where(here, 1 / above, 0.0)[::-1].cumsum()[::-1][first]
+    of_precision = np.where(here, precision / above, 0.0)[::-1].cumsum()[::-1][first]
+    average = ratio(precision[here].sum(), here.sum())
+    moved = here * (precision - average) + here * of_ones - of_precision
+    return _unsorted(len(truth) * ratio(moved, here.sum()), order)
+
+
+def _unsorted(values: PerRow, order: Int[Array, " rows"]) -> PerRow:
+    result = np.empty(len(values))
+    result[order] = values
+    return result
+
+
+def _mean_over_classes(columns: list[PerRow], rows: int) -> PerRow:
+    """Return the mean over the classes for which the yardstick is defined."""
+    defined = [column for column in columns if not np.isnan(column).any()]
+    return np.asarray(np.mean(defined, axis=0)) if defined else np.full(rows, np.nan)
+
+
+def _ece(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    truth = is_true(labels, probabilities.shape[1])
+    if task == "multi_label":
+        confidence, came_true = probabilities.ravel(), truth.ravel()
+    else:
+        confidence, came_true = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = reliability_bins(labels, probabilities, task=task)
+    bin_of_row = np.empty(len(confidence), dtype=np.int64)  # equal probabilities are in one bin, so any sort will do
+    bin_of_row[np.argsort(confidence)] = np.repeat(np.arange(len(bins.count)), bins.count)
+    gap = bins.frequency - bins.confidence
+    signed = np.sign(gap)[bin_of_row] * (came_true - confidence.astype(float))
+    return _of_mean(signed.reshape(len(truth), -1).mean(axis=1) if len(truth) else signed)
+
+
+_OF_CONFUSION: dict[str, Callable[[Counts], OfCells]] = {
+    "accuracy": _accuracy_slope,
+    "balanced_accuracy": _balanced_accuracy_slope,
+    "macro_f1": _macro_f1_slope,
+    "matthews_correlation": _matthews_slope,
+    "cohen_kappa": _kappa_slope,
+}
+
+_OF_ROWS: dict[str, Callable[[Labels, Probabilities, Task], PerRow]] = {
+    "accuracy": _accuracy,
+    "macro_f1": _macro_f1,
+    "macro_auroc": _macro_auroc,
+    "macro_average_precision": _macro_average_precision,
+    "nll": _nll,
+    "brier": _brier,
+    "ece": _ece,
+}

@@ -1,0 +1,93 @@
+"""What a study stated before its first run, and what was changed later."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lossassay.config import Study
+from lossassay.study.store import write_json
+
+_FILE = "registered.json"
+_KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """The evidence rule as first stated.
+
+    Args:
+        first: Rule by key, before the first run.
+        now: Rule by key, of the last start.
+        changes: In words, in the order in which they were made.
+        exploratory: Replicates were added after a study had been finished and read.
+        finished: The study as it stands now was finished once.
+    """
+
+    first: dict[str, Any]
+    now: dict[str, Any]
+    changes: tuple[str, ...] = ()
+    exploratory: bool = False
+    finished: bool = False
+
+
+def register(folder: Path, study: Study, metric: str) -> Registered:
+    """Write down the rule before the first run; at a later start write down what is not the same any more.
+
+    Args:
+        folder: The out folder.
+        study: As resolved.
+        metric: The primary yardstick.
+    """
+    rule = _rule(study, metric)
+    if not (folder / _FILE).is_file():
+        found = Registered(first=rule, now=rule)
+    else:
+        known = read_registered(folder)
+        changes = [_in_words(key, known.now.get(key), rule[key]) for key in _KEYS if known.now.get(key) != rule[key]]
+        more = _most(rule["replicates"]) > _most(known.now.get("replicates", 0))
+        found = Registered(
+            first=known.first,
+            now=rule,
+            changes=(*known.changes, *changes),
+            exploratory=known.exploratory or (more and known.finished),
+            finished=known.finished and not changes,
+        )
+    write_json(folder / _FILE, asdict(found))
+    return found
+
+
+def mark_finished(folder: Path) -> None:
+    """Write down that the study, as it stands now, has all the runs that it needs."""
+    known = read_registered(folder)
+    if known.first and not known.finished:
+        write_json(folder / _FILE, asdict(known) | {"finished": True})
+
+
+def read_registered(folder: Path) -> Registered:
+    """Read what was written down; empty for a folder of an earlier version."""
+    path = folder / _FILE
+    if not path.is_file():
+        return Registered(first={}, now={})
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Registered(**(stored | {"changes": tuple(stored["changes"])}))
+
+
+def _rule(study: Study, metric: str) -> dict[str, Any]:
+    return {"metric": metric} | {
+        key: value for key, value in study.evidence.model_dump(mode="json").items() if key in _KEYS and key != "metric"
+    }
+
+
+def _most(replicates: Any) -> int:
+    return int(replicates["max"] if isinstance(replicates, dict) else replicates)
+
+
+def _in_words(key: str, before: Any, now: Any) -> str:
+    return f"{key}: {_value(before)}, later {_value(now)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value['min']} to {value['max']}" if isinstance(value, dict) else str(value)
