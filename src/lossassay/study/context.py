@@ -1,6 +1,6 @@
 """A study as analysis sees it: its runs, and which of them count."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Context:
         registered: What was stated before the first run.
         missing: Runs that are still needed.
         folder: The out folder.
+        memory: What was computed once, for `judge`.
     """
 
     study: Study
@@ -40,6 +41,7 @@ class Context:
     registered: Registered
     missing: int
     folder: Path
+    memory: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:

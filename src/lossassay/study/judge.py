@@ -48,17 +48,19 @@ def judge(context: Context, metric: str, scope: str, *, without_diverged: bool =
         scope: ``"procedure"`` or ``"population"``.
         without_diverged: Leave out replicates in which some run diverged.
     """
-    pairs = context.stages.family
-    if not pairs:
-        return {}
+    key = (metric, scope, without_diverged)
+    if key not in context.memory:
+        context.memory[key] = dict(zip(context.stages.family, _judge(context, *key), strict=True))
+    return context.memory[key]  # type: ignore[no-any-return]
+
+
+def _judge(context: Context, metric: str, scope: str, without_diverged: bool) -> list[Judged]:
+    if not context.stages.family:
+        return []
     scores = score_table(context.table, metric, without_diverged=without_diverged)
     if context.raced is not None:
-        found = _sequential(context, metric, scope, scores)
-    elif scope == "population":
-        found = _population(context, metric, scores)
-    else:
-        found = _fixed(context, scores)
-    return dict(zip(pairs, found, strict=True))
+        return _sequential(context, metric, scope, scores)
+    return _population(context, metric, scores) if scope == "population" else _fixed(context, scores)
 
 
 def _fixed(context: Context, scores: Array) -> list[Judged]:

@@ -20,7 +20,7 @@ class Registered:
         first: Rule by key, before the first run.
         now: Rule by key, of the last start.
         changes: In words, in the order in which they were made.
-        exploratory: Replicates were added after a study had been finished and read.
+        exploratory: More than the margin was changed after the study had been finished and could be read.
         finished: The study as it stands now was finished once.
     """
 
@@ -44,13 +44,13 @@ def register(folder: Path, study: Study, metric: str) -> Registered:
         found = Registered(first=rule, now=rule)
     else:
         known = read_registered(folder)
-        changes = [_in_words(key, known.now.get(key), rule[key]) for key in _KEYS if known.now.get(key) != rule[key]]
-        more = _most(rule["replicates"]) > _most(known.now.get("replicates", 0))
+        changed = [key for key in _KEYS if known.now.get(key) != rule[key]]
+        changes = [_in_words(key, known.now.get(key), rule[key]) for key in changed]
         found = Registered(
             first=known.first,
             now=rule,
             changes=(*known.changes, *changes),
-            exploratory=known.exploratory or (more and known.finished),
+            exploratory=known.exploratory or (known.finished and bool(set(changed) - {"margin"})),
             finished=known.finished and not changes,
         )
     write_json(folder / _FILE, asdict(found))
@@ -77,10 +77,6 @@ def _rule(study: Study, metric: str) -> dict[str, Any]:
     return {"metric": metric} | {
         key: value for key, value in study.evidence.model_dump(mode="json").items() if key in _KEYS and key != "metric"
     }
-
-
-def _most(replicates: Any) -> int:
-    return int(replicates["max"] if isinstance(replicates, dict) else replicates)
 
 
 def _in_words(key: str, before: Any, now: Any) -> str:
