@@ -48,6 +48,7 @@ def test_rank_p_is_the_share_of_all_sign_patterns_with_ties_and_zeros_too(values
     found = wilcoxon_test(np.array(values) / 64)
     assert found.p_value == pytest.approx(enumerated_rank_p(np.array(values)), abs=1e-12)
     assert found.flips == 2 ** np.count_nonzero(values)
+    assert f"all 2^{np.count_nonzero(values)} flips" in found.method
 
 
 @pytest.mark.parametrize("count", [2, 5, 8, 12])

@@ -16,11 +16,19 @@ from lossassay.stats.crossed_bootstrap import (
     crossed_bootstrap,
     draw_scores,
 )
+from lossassay.stats.data_sets import FriedmanTest, RankGroups, SystemDifference, friedman, nemenyi, wilcoxon_holm
 from lossassay.stats.design import Design, MoreReplicates, design, floor_in_words, more_replicates
 from lossassay.stats.intervals import MeanInterval, mean_interval, sd_interval
 from lossassay.stats.max_t import max_t
 from lossassay.stats.multiplicity import bonferroni, holm
 from lossassay.stats.noise import NoiseFloor, noise_floor, share_of_pairs_at_least
+from lossassay.stats.obuchowski_rockette import (
+    FixedTestEstimate,
+    ObuchowskiRockette,
+    delong_covariance,
+    jackknife_covariance,
+    obuchowski_rockette,
+)
 from lossassay.stats.paired import PairedDifference, check_alpha, paired_differences
 from lossassay.stats.patients import PatientErrors, patient_parts
 from lossassay.stats.population import (
@@ -44,16 +52,19 @@ from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip
 from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
-    "CODES",
     "BootstrapDifference",
+    "CODES",
     "CorrectedDifference",
     "CrossedBootstrap",
     "Design",
     "DrawnScores",
+    "FixedTestEstimate",
+    "FriedmanTest",
     "Looks",
     "MeanInterval",
     "MoreReplicates",
     "NoiseFloor",
+    "ObuchowskiRockette",
     "PairedDifference",
     "PatientErrors",
     "PatientPart",
@@ -61,8 +72,10 @@ __all__ = [
     "PopulationMean",
     "Proportion",
     "Race",
+    "RankGroups",
     "Reason",
     "SymmetryTest",
+    "SystemDifference",
     "Verdict",
     "adjusted_p_values",
     "anytime_critical_values",
@@ -71,17 +84,22 @@ __all__ = [
     "classify",
     "clopper_pearson",
     "crossed_bootstrap",
+    "delong_covariance",
     "design",
     "draw_scores",
     "fewest_replicates",
     "floor_in_words",
+    "friedman",
     "holm",
     "intervals_at_last_look",
+    "jackknife_covariance",
     "max_t",
     "mean_interval",
     "more_replicates",
     "nadeau_bengio",
+    "nemenyi",
     "noise_floor",
+    "obuchowski_rockette",
     "paired_differences",
     "patient_parts",
     "planned_critical_values",
@@ -95,6 +113,7 @@ __all__ = [
     "share_of_pairs_at_least",
     "sign_flip_test",
     "verdict",
+    "wilcoxon_holm",
     "wilcoxon_test",
     "wilson",
 ]

@@ -33,7 +33,7 @@ def max_t(
     reference: flips of the raw differences hold where the truth is 0, but far from 0 they know only the signs, and
     their c covers too little (70 % instead of 95 % for six arms far apart with ten replicates). So differences less
     their mean are flipped too, and the larger c and the larger p of the two count. c is infinite where
-    :math:`2^{1-R} > alpha`: below six replicates at 0.05.
+    :math:`2^{1-R} > \alpha`: below six replicates at 0.05.
 
     A replicate that a pair lacks counts as a difference of 0 under every flip, and not in its n, its spread or its
     interval. Differences that are all equal have an infinite t, and their interval and p also obey the rule of

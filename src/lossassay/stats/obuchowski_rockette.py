@@ -114,6 +114,12 @@ def obuchowski_rockette(
 
     Raises:
         DataError: If the test cases differ, a number is missing, or there are fewer than two arms or replicates.
+
+    >>> labels, cases = np.repeat([0, 1], 20), np.arange(40)
+    >>> auroc, covariance = delong_covariance(np.random.default_rng(0).normal(size=(3, 2, 40)) + labels, labels)
+    >>> found = obuchowski_rockette(auroc, covariance, [(0, 1)], alpha=0.05, family_size=1, test_rows=[cases] * 3)
+    >>> found.arms_freedom, found.differences[0].num_cases
+    (1, 40)
     """
     check_alpha(alpha)
     scores = np.asarray(estimates, dtype=float)
@@ -147,7 +153,7 @@ def obuchowski_rockette(
 def delong_covariance(
     scores: Real[Array, "replicates arms cases"], labels: Int[Array, " cases"]
 ) -> tuple[Float[Array, "replicates arms"], Covariance]:
-    r"""Return every AUROC and their covariance over test parts (DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837).
+    r"""Return every AUROC and their covariance over test parts (DeLong et al. 1988, Biometrics 44:837).
 
     Covariances of the positives' placements over their number, plus the same of the negatives; placements by ranks
     (Sun and Xu 2014, IEEE Signal Process Lett 21:1389).
@@ -158,6 +164,9 @@ def delong_covariance(
 
     Raises:
         DataError: If a score is missing, a label is neither 0 nor 1, or a class has fewer than two cases.
+
+    >>> delong_covariance(np.array([[[0.1, 0.4, 0.35, 0.8]]]), np.array([0, 0, 1, 1]))[0].item()
+    0.75
     """
     _check_labels(scores, labels)
     replicates, arms, cases = scores.shape
@@ -183,6 +192,10 @@ def jackknife_covariance(left_out: Real[Array, "cases replicates arms"]) -> Cova
 
     Raises:
         DataError: If there are fewer than two cases, or a number is missing.
+
+    >>> accuracy_without_each = np.array([0.75, 0.5, 0.75, 0.75, 0.75]).reshape(5, 1, 1)  # of right, wrong, right, ...
+    >>> round(jackknife_covariance(accuracy_without_each).item(), 4)
+    0.04
     """
     values = np.asarray(left_out, dtype=float)
     if len(values) < 2 or not np.isfinite(values).all():
@@ -312,10 +325,10 @@ def _check(
     for replicate, rows in enumerate(test_rows):
         if not np.array_equal(rows, test_rows[0]):
             same = np.array_equal(np.sort(rows), np.sort(test_rows[0]))
+            found = "the same test cases in another order" if same else "other test cases"
+            advice = "Sort the cases." if same else "Use the scope population, whose variance is clustered by patient."
             raise DataError(
-                f"Replicates 0 and {replicate} have {'the same test cases in another order' if same else 'other test cases'}; "
-                "Obuchowski-Rockette needs one fixed test part. "
-                + ("Sort the cases." if same else "Use the population scope's patient-clustered variance instead.")
+                f"Replicates 0 and {replicate} have {found}; Obuchowski-Rockette needs one fixed test part. {advice}"
             )
     return len(test_rows[0])
 

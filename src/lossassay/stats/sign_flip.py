@@ -117,7 +117,7 @@ def wilcoxon_test(
         DataError: If alpha or the number of flips make no sense.
 
     >>> wilcoxon_test(np.array([0.02, 0.01, 0.03, 0.02, 0.01, -0.04])).p_value
-    0.34375
+    0.375
     """
     check_alpha(alpha)
     used, num_zeros = _usable(differences)
@@ -132,7 +132,8 @@ def wilcoxon_test(
     else:
         p_value, tried = _sampled_share(signed, flips, seed), flips + 1
     limits = _walsh_limits(used, alpha)
-    method = f"signed-rank test, {'all' if exact else 'a sample of'} {tried:,} flips, zeros by Pratt's rule"
+    words = f"all 2^{len(signed)}" if exact else f"a sample of {tried:,}"
+    method = f"signed-rank test, {words} flips, zeros by Pratt's rule"
     return _record(used, limits, (p_value, tried, exact), alpha, method, num_zeros)
 
 
