@@ -52,8 +52,8 @@ from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip
 from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
-    "BootstrapDifference",
     "CODES",
+    "BootstrapDifference",
     "CorrectedDifference",
     "CrossedBootstrap",
     "Design",
