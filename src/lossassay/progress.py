@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from lossassay.config import CONTROL_ARM
 from lossassay.study.plan import Plan
 from lossassay.study.run import Progress
 
@@ -93,7 +94,7 @@ class StudyDisplay:
         """Say which runs the next look needs; without early stopping that is every run that is missing."""
         if self._sequential and self._total is not None:
             replicate = max((self._planned[run].replicate for run in needed), default=None)
-            arms = sorted({self._planned[run].arm for run in needed})
+            arms = sorted({self._planned[run].arm for run in needed} - {CONTROL_ARM})
             self._print(
                 f"looked: {_count(len(arms), 'arm')} undecided, replicate {replicate} is trained for {', '.join(arms)}"
                 if needed

@@ -17,6 +17,8 @@ Found = tuple[bool | None, dict[str, Any]]  # passed, failed or not applicable; 
 
 _FEW_CASES = 10
 _GRADIENT_RATIO = 2.0
+_RARE_SOURCE = 10  # rows
+_SOURCE_TELLS = 0.5  # Youden's J
 
 
 def check_rows(context: Context) -> Iterator[dict[str, Any]]:
@@ -97,22 +99,28 @@ def _group_overlap(context: Context) -> Found:
 
 
 def _source_predicts_class(context: Context) -> Found:
-    """Guess each image's class from its source alone, by the other images of that source."""
+    """How well can a class be told from the others by the source alone? Youden's J of the best rule, class by class.
+
+    The best rule takes a source for the class where it is likelier than in the others, and its J is the total variation
+    distance of the two distributions of sources. Rare sources are taken together: each alone would fit by chance.
+    """
     rows = pl.read_parquet(context.folder / "rows.parquet").filter(pl.col("source").is_not_null())
     if context.task != "single_label" or rows["source"].n_unique() < 2:
         return None, {}
-    labels = rows["label"].to_numpy()
-    _, sources = np.unique(rows["source"].to_numpy().astype(str), return_inverse=True)
-    classes = len(context.classes)
-    counts = np.zeros((sources.max() + 1, classes))
-    np.add.at(counts, (sources, labels), 1)
-    others = counts[sources]
-    others[np.arange(len(labels)), labels] -= 1  # without the image itself
-    shares = others / np.maximum(np.bincount(labels, minlength=classes), 1)  # rare classes count as much
-    right = (shares.argmax(axis=1) == labels) & (others.sum(axis=1) > 0)
-    accuracy = float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
-    fields = {"accuracy": accuracy, "chance": 1 / classes}
-    return accuracy < (1 + 1 / classes) / 2, fields
+    _, sources, sizes = np.unique(rows["source"].to_numpy().astype(str), return_inverse=True, return_counts=True)
+    sources = np.where(sizes[sources] < _RARE_SOURCE, len(sizes), sources)
+    labels, informed = rows["label"].to_numpy(), {}
+    for index, name in enumerate(context.classes):
+        if 0 < (labels == index).sum() < len(labels):
+            inside, outside = (
+                np.bincount(sources[chosen], minlength=len(sizes) + 1) / chosen.sum()
+                for chosen in (labels == index, labels != index)
+            )
+            informed[name] = float(np.maximum(inside - outside, 0).sum())
+    if not informed:
+        return None, {}
+    most = max(informed, key=lambda name: informed[name])
+    return informed[most] < _SOURCE_TELLS, {"class": most, "youden": informed[most]}
 
 
 def _diverged_runs(context: Context) -> Found:

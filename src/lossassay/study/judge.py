@@ -101,7 +101,11 @@ def _population(context: Context, metric: str, scores: Array) -> list[Judged]:
             method=f"{result.method}, Bonferroni over {_comparisons(len(pairs))}",
         )
         found.append(
-            Judged(difference=difference, smallest_margin=result.smallest_margin, patient_error=result.patient_error)
+            Judged(
+                difference=difference,
+                smallest_margin=result.smallest_margin or float("nan"),  # 0: too few replicates to see the patients
+                patient_error=result.patient_error,
+            )
         )
     return found
 
@@ -161,7 +165,7 @@ def _smallest_margins(
     chance = context.study.evidence.alpha / len(family)
     if patients is not None:
         half = patients.half_width(chance / 2, endless=True)
-        return [_at_last(half, raced, index) for index in range(len(family))]
+        return [_at_last(half, raced, index) or float("nan") for index in range(len(family))]  # 0: not to be seen yet
     critical = looks.critical_values([chance])[0, looks.last]
     spreads = [float(np.nanstd(scores[:, a] - scores[:, b], ddof=1)) for a, b in family]
     return [float(critical) * spread / looks.last**0.5 for spread in spreads]
