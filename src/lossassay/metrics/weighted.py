@@ -6,10 +6,11 @@ The rows of a replicate are sorted, counted and grouped once; each set of weight
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array
 from scipy.stats import rankdata
 
 from lossassay.catalogue.losses import Task
@@ -78,7 +79,9 @@ def weighted_yardstick(metric: str, replicates: Sequence[TestedRows], *, task: T
     prepare = _PREPARE[task].get(metric)
     if prepare is None:
         known = ", ".join(sorted(_PREPARE[task]))
-        raise DataError(f"The yardstick {metric!r} cannot be re-weighted for {task} data. Choose one of: {known}.")
+        raise DataError(
+            f"The yardstick {metric!r} cannot be re-weighted for {task.replace('_', '-')} data. Choose one of: {known}."
+        )
     names = np.unique(np.concatenate([np.zeros(0, dtype=int), *(rows.patients for rows in replicates)]))
     prepared = []
     for rows in replicates:
@@ -101,10 +104,12 @@ class _Rows:
     labels: Labels
     probabilities: Probabilities
 
-    def sums_by(self, group: Int[Array, " rows"], num_groups: int) -> csr_array:
-        """Return the matrix that sums the weights of the rows of each group."""
+    def sums_by(self, group: Int[Array, " rows"], num_groups: int, among: Bool[Array, " rows"] | None = None) -> Any:
+        """Return the sparse matrix that sums the weights of the rows of each group."""
+        patients = self.patients if among is None else self.patients[among]
+        group = group if among is None else group[among]
         ones = np.ones(len(group), dtype=np.float32)  # whole numbers: float32 sums them exactly up to 2^24
-        return coo_array((ones, (group, self.patients)), shape=(num_groups, self.num_patients)).tocsr()
+        return coo_array((ones, (group, patients)), shape=(num_groups, self.num_patients)).tocsr()
 
 
 def _undefined(weights: Weights) -> PerDraw:
@@ -234,7 +239,7 @@ def _auroc(rows: _Rows, truth: Bool[Array, " rows"], scores: Real[Array, " rows"
     return partial(_auroc_of_segments, matrix, segment_of_group[tied])
 
 
-def _auroc_of_segments(matrix: csr_array, tied: Int[Array, " ties"], weights: Weights) -> PerDraw:
+def _auroc_of_segments(matrix: Any, tied: Int[Array, " ties"], weights: Weights) -> PerDraw:
     sums = matrix @ weights
     negatives, positives = sums[: len(sums) // 2], sums[len(sums) // 2 :]
     in_tie = np.einsum("sd,sd->d", negatives[tied], positives[tied], dtype=float) if len(tied) else 0.0
@@ -268,14 +273,12 @@ def _average_precision(
     """Sum over thresholds the weight of their positives times the precision there."""
     thresholds = np.unique(scores[truth])[::-1]
     at = len(thresholds) - np.searchsorted(thresholds[::-1], scores, side="right")  # the first that the row passes
-    passed = at < len(thresholds)
-    chosen = _Rows(rows.patients[passed], rows.num_patients, rows.labels, rows.probabilities)
-    everything = chosen.sums_by(at[passed], len(thresholds))
-    chosen = _Rows(rows.patients[truth], rows.num_patients, rows.labels, rows.probabilities)
-    positives = chosen.sums_by(at[truth], len(thresholds))
+    everything = rows.sums_by(at, len(thresholds), at < len(thresholds))
+    positives = rows.sums_by(at, len(thresholds), truth)
 
     def score(weights: Weights) -> PerDraw:
-        here, found, above = positives @ weights, positives @ weights, everything @ weights
+        here, above = positives @ weights, everything @ weights
+        found = here.copy()
         for place in range(1, len(thresholds)):
             found[place] += found[place - 1]
             above[place] += above[place - 1]

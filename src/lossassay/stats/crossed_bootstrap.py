@@ -16,7 +16,8 @@ Weights = Float[Array, "patients draws"]
 Scores = Float[Array, "replicates arms draws"]
 PerDraw = Float[Array, " draws"]
 
-_BLOCK = 500  # draws whose weights are made and used together, so that they stay in the processor's cache
+_BLOCK = 500  # draws whose weights are made and used together: few enough to stay in the processor's cache
+_BLOCK_CELLS = 2_000_000  # at most so many weights in a block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +101,15 @@ def draw_scores(
     observed = score(np.ones((num_patients, 1), dtype=np.float32))[..., 0].astype(float)
     drawn = np.empty((draws, *observed.shape))
 
+    size = max(1, min(_BLOCK, _BLOCK_CELLS // num_patients))
+
     def fill(block: int) -> None:
-        place = slice(block * _BLOCK, min(draws, (block + 1) * _BLOCK))
-        weights = _patient_weights(num_patients, seed, block)[:, : place.stop - place.start]
+        place = slice(block * size, min(draws, (block + 1) * size))
+        weights = _patient_weights(num_patients, size, seed, block)[:, : place.stop - place.start]
         drawn[place] = np.moveaxis(score(np.ascontiguousarray(weights)), -1, 0)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(-(-draws // _BLOCK))))
+        list(pool.map(fill, range(-(-draws // size))))
     return DrawnScores(observed=observed, drawn=drawn, num_patients=num_patients, seed=seed)
 
 
@@ -147,11 +150,11 @@ def crossed_bootstrap(
     )
 
 
-def _patient_weights(num_patients: int, seed: int, block: int) -> Float[Array, "patients draws"]:
+def _patient_weights(num_patients: int, draws: int, seed: int, block: int) -> Weights:
     """Return how often each patient is drawn when as many are drawn as there are."""
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
-    cells = random.integers(0, num_patients, size=(_BLOCK, num_patients)) * _BLOCK + np.arange(_BLOCK)[:, None]
-    return np.bincount(cells.ravel(), minlength=num_patients * _BLOCK).reshape(num_patients, _BLOCK).astype(np.float32)
+    cells = random.integers(0, num_patients, size=(draws, num_patients)) * draws + np.arange(draws)[:, None]
+    return np.bincount(cells.ravel(), minlength=num_patients * draws).reshape(num_patients, draws).astype(np.float32)
 
 
 class _Means:

@@ -1,20 +1,23 @@
 """Differences for new patients: what the patients who happened to be tested leave open, and the replicates."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Real
-from scipy.stats import t as student_t
+from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
 
 from lossassay.errors import DataError
 from lossassay.stats.intervals import Array
 from lossassay.stats.paired import check_alpha
-from lossassay.stats.patients import Influences, patient_parts
+from lossassay.stats.patients import Influences, last_part
 
 _ROUNDING = 1e-12  # of the largest number: what spreads less than this is equal
 _UNDERFLOW = 1e-150  # the square of a smaller number is 0
-_METHOD = "patients (each once) and replicates, t with Satterthwaite degrees of freedom"
+_SMALLEST_LOG_P = -690.0  # about 1e-300
+_METHOD = "patients (each once) and replicates, their t intervals added as squares"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class PopulationDifference:
         patient_floor: What patient_error tends to with endless replicates; nan with one replicate, 0 where replicates
             are too few to see it.
         replicate_error: Standard deviation over replicates by the root of their number.
-        degrees_of_freedom: Of the t quantile (Satterthwaite).
+        degrees_of_freedom: Of the standard error (Satterthwaite 1946, Biometrics Bull. 2:110).
         smallest_margin: About half the interval's width with endless replicates, from patient_floor alone: no smaller
             margin could ever be shown with these patients.
         num_pairs: Replicates that both arms have.
@@ -72,7 +75,7 @@ class PopulationMean:
         standard_error: Root of patient_error squared plus replicate_error squared.
         patient_error: Part of the standard error that is due to the patients.
         replicate_error: Standard deviation over replicates by the root of their number.
-        degrees_of_freedom: Of the t quantile (Satterthwaite).
+        degrees_of_freedom: Of the standard error (Satterthwaite 1946, Biometrics Bull. 2:110).
         replicates: That were used.
         num_patients: Distinct patients tested in them.
         unit: What was drawn.
@@ -98,11 +101,13 @@ def population_difference(
 ) -> PopulationDifference:
     r"""Return the mean paired difference of two arms with an interval that holds for new patients.
 
-    .. math:: SE^2 = V + \frac{s^2}{R}
+    .. math:: \bar d \pm \sqrt{t_{\nu}^2\, V + t_{R-1}^2\, s^2 / R}
 
-    with V the patients' part (``patient_parts``) and s the standard deviation of the differences over R replicates. The
-    t quantile, at alpha / family_size (Bonferroni), has :math:`SE^4 / (V^2 / \nu + (s^2 / R)^2 / (R - 1))` degrees of
-    freedom (Satterthwaite 1946, Biometrics Bull. 2:110).
+    with V and :math:`\nu` of the patients' part (``patient_parts``), s the standard deviation of the differences over R
+    replicates, and both t quantiles at alpha / family_size (Bonferroni). Each part has the half-width of its own t
+    interval, and the two add up as squares (Howe 1974, JASA 69:789; Zou and Donner 2008, Stat. Med. 27:1693). One t
+    quantile with Satterthwaite's degrees of freedom is narrower by a few per cent, but with few replicates and a small
+    alpha it errs too often: simulated 2.5 times too often for 5 replicates at 0.05 / 15, at worst. This one never did.
 
     Both parts hold some of the same noise. With a redrawn split this stands in for a third part, which neither sees:
     all replicates were trained on patients of one data set. With the test part fixed the interval is for new patients
@@ -163,7 +168,7 @@ def population_mean(
     """
     check_alpha(1 - level)
     parts = _parts(values, influences)
-    half_width = _quantile(1 - level, parts.freedom) * parts.error if parts.error > 0 else float("nan")
+    half_width = _half_width(parts, 1 - level) if parts.error > 0 else float("nan")
     return PopulationMean(
         estimate=parts.estimate,
         low=parts.estimate - half_width,
@@ -203,13 +208,11 @@ def _parts(values: Real[Array, " replicates"], influences: Influences) -> _Parts
         )
     present = np.flatnonzero(np.isfinite(values)).tolist()
     used = np.asarray(values, dtype=float)[present]
-    found = patient_parts([influences[r] for r in present])
-    count, patients = len(used), int(found.num_patients[-1]) if len(used) else 0
+    patient_error, patient_floor, patient_freedom, patients = last_part([influences[r] for r in present])
+    if patients < 2:
+        patient_error = float("nan")
+    count = len(used)
     replicate_error = float(used.std(ddof=1)) / count**0.5 if count > 1 else float("nan")
-    patient_error, patient_floor, patient_freedom = float("nan"), float("nan"), float("nan")
-    if patients > 1:
-        of_last = (found.errors, found.floors, found.degrees_of_freedom)
-        patient_error, patient_floor, patient_freedom = (float(column[-1]) for column in of_last)
     smallest = max(_ROUNDING * float(np.abs(used).max(initial=0)), _UNDERFLOW)
     if replicate_error <= smallest and patient_error <= smallest:
         replicate_error = patient_error = patient_floor = 0.0
@@ -236,16 +239,27 @@ def _satterthwaite(errors: tuple[float, float], freedoms: tuple[float, float]) -
     return 1 / sum((part / error) ** 4 / freedom for part, freedom in zip(errors, freedoms, strict=True))
 
 
+def _half_width(parts: _Parts, alpha: float) -> float:
+    """Return the half-width of the 1 - alpha interval; the quantile of a part without error may be infinite."""
+    errors = (parts.patient_error, parts.replicate_error)
+    freedoms = (parts.patient_freedom, parts.replicates - 1.0)
+    halves = [error and _quantile(alpha, freedom) * error for error, freedom in zip(errors, freedoms, strict=True)]
+    return math.hypot(*halves)
+
+
 def _interval_and_p(parts: _Parts, alpha: float) -> tuple[float, float, float]:
-    """Return the limits of the 1 - alpha interval and the two-sided p."""
+    """Return the limits of the 1 - alpha interval and the two-sided p, the alpha whose interval just touches 0."""
+    estimate = parts.estimate
     if parts.error == 0:
-        return _of_equal_differences(parts.estimate, min(parts.replicates, parts.patients), alpha)
-    return _of_student(parts.estimate, parts.error, parts.freedom, alpha)
+        return _of_equal_differences(estimate, min(parts.replicates, parts.patients), alpha)
+    half_width = _half_width(parts, alpha)
+    if np.isnan(half_width):
+        return half_width, half_width, half_width
 
+    def reach(log_alpha: float) -> float:
+        return _half_width(parts, float(np.exp(log_alpha))) - abs(estimate)
 
-def _of_student(estimate: float, error: float, freedom: float, alpha: float) -> tuple[float, float, float]:
-    half_width = _quantile(alpha, freedom) * error
-    p_value = float(2 * student_t.sf(abs(estimate) / error, freedom))
+    p_value = 0.0 if reach(_SMALLEST_LOG_P) < 0 else float(np.exp(brentq(reach, _SMALLEST_LOG_P, 0.0, xtol=1e-14)))
     return estimate - half_width, estimate + half_width, p_value
 
 
@@ -259,7 +273,7 @@ def _of_equal_differences(estimate: float, count: int, alpha: float) -> tuple[fl
 
 
 def _quantile(alpha: float, freedom: float) -> float:
-    return float(student_t.isf(alpha / 2, freedom))
+    return -float(stdtrit(freedom, alpha / 2))
 
 
 def _times(family_size: int, p_value: float) -> float:
@@ -339,7 +353,9 @@ def nadeau_bengio(
         error = 0.0
         low, high, p_value = _of_equal_differences(estimate, count, alpha / family_size)
     else:
-        low, high, p_value = _of_student(estimate, error, count - 1.0, alpha / family_size)
+        half_width = _quantile(alpha / family_size, count - 1.0) * error
+        low, high = estimate - half_width, estimate + half_width
+        p_value = 2 * float(stdtr(count - 1.0, -abs(estimate) / error))
     return CorrectedDifference(
         estimate=estimate,
         low=low,

@@ -167,7 +167,7 @@ def _more(context: Context, pair: Pair, judged: Judged) -> stats.MoreReplicates 
         replicates=len(own),
         alpha=context.study.evidence.alpha / len(context.stages.family),
         margin=context.study.evidence.margin,
-        patient_error=judged.patient_error,
+        patient_error=judged.patient_floor,
     )
 
 

@@ -1,6 +1,7 @@
 """Intervals of every judged pair for one yardstick in one scope, by the rule that the study chose."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Judged:
         smallest_margin: Half-width that this comparison could ever reach in its scope; nan where nothing varies.
         p_holm: Over the family; nan with early stopping.
         p_max_t: Over the family, by sign flips; nan with early stopping.
-        patient_error: Standard error that more replicates cannot reduce; 0 in scope procedure.
+        patient_floor: Standard error that more replicates cannot reduce; 0 in scope procedure, or too small to see.
         decided_at: Replicates when the verdict was first reached; 0: never, or not looked at one by one.
     """
 
@@ -35,7 +36,7 @@ class Judged:
     smallest_margin: float = float("nan")
     p_holm: float = float("nan")
     p_max_t: float = float("nan")
-    patient_error: float = 0.0
+    patient_floor: float = 0.0
     decided_at: int = 0
 
 
@@ -98,13 +99,13 @@ def _population(context: Context, metric: str, scores: Array) -> list[Judged]:
             p_adjusted=result.p_adjusted,
             num_pairs=result.num_pairs,
             unit="replicate",
-            method=f"{result.method}, Bonferroni over {_comparisons(len(pairs))}",
+            method=result.method,
         )
         found.append(
             Judged(
                 difference=difference,
                 smallest_margin=result.smallest_margin or float("nan"),  # 0: too few replicates to see the patients
-                patient_error=result.patient_error,
+                patient_floor=_or_zero(result.patient_floor),
             )
         )
     return found
@@ -150,7 +151,7 @@ def _sequential(context: Context, metric: str, scope: str, scores: Array) -> lis
                 method=_method(context, scope),
             ),
             smallest_margin=margins[index],
-            patient_error=0.0 if patients is None else _at_last(patients.error, raced, index),
+            patient_floor=0.0 if patients is None else _or_zero(_at_last(patients.floor, raced, index)),
             decided_at=int(raced.decided_at[0, index]) if own else 0,
         )
         for index in range(len(stages.family))
@@ -187,3 +188,7 @@ def _method(context: Context, scope: str) -> str:
 
 def _comparisons(number: int) -> str:
     return f"{number} comparison{'s' if number != 1 else ''}"
+
+
+def _or_zero(value: float) -> float:
+    return value if isfinite(value) else 0.0
