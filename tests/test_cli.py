@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from lossassay.catalogue.losses import LOSSES
+from lossassay.cli import main
 from tests.study.helpers import write_images
+from tests.study.scores import GOOD, HEADER, write
 
 
 def lossassay(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -21,7 +23,7 @@ def lossassay(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
 def test_help_lists_every_command() -> None:
     found = lossassay("--help")
     assert found.returncode == 0
-    for command in ("demo", "run", "paper", "plan", "new", "audit", "losses", "report", "cache"):
+    for command in ("demo", "run", "paper", "plan", "compare", "new", "audit", "losses", "report", "cache"):
         assert command in found.stdout
 
 
@@ -116,3 +118,81 @@ def test_the_cache_can_be_seen_and_cleared(tmp_path: Path, monkeypatch: pytest.M
     assert len(json.loads(lossassay("cache", "show", "--json").stdout)) == 1
     assert "freed" in lossassay("cache", "clear").stdout
     assert json.loads(lossassay("cache", "show", "--json").stdout) == []
+
+
+def test_compare_prints_tables_to_stdout_and_notes_to_stderr(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD + "a,cxr,3,accuracy,0.92\nb,cxr,3,accuracy,0.83\n")
+    found = lossassay("compare", str(file), "--margin", "0.02")
+    assert found.returncode == 0, found.stderr
+    assert "accuracy, high is better; scope procedure; margin 0.02" in found.stdout
+    assert "better" in found.stdout
+    assert "+0.0933" in found.stdout
+    assert "holds no patients" not in found.stdout
+    assert "holds no patients" in found.stderr.replace("\n", " ")
+
+
+def test_compare_as_json(tmp_path: Path) -> None:
+    found = lossassay("compare", str(write(tmp_path, GOOD)), "--reference", "b", "--method", "sign_flip", "--json")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    data = json.loads(found.stdout)
+    assert set(data) == {"comparisons", "arms", "ranks", "notes", "data_sets"}
+    (row,) = data["comparisons"]
+    assert (row["arm_a"], row["arm_b"], row["scope"], row["verdict"]) == ("a", "b", "procedure", "undecided")
+    assert (row["low"], row["notes"]) == (None, "method_floor")
+    assert any("sign-flip max-T needs 6" in note for note in data["notes"])
+
+
+def test_compare_says_all_problems_of_a_file_without_a_traceback(tmp_path: Path) -> None:
+    file = write(tmp_path, HEADER + "a,cxr,1,acuracy,0.9\nb,cxr,1,accuracy,nan\nb,cxr,1,accuracy,1.2\na,cxr,1,ece,0\n")
+    found = lossassay("compare", str(file))
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert "Traceback" not in found.stderr
+    assert "has 4 problems" in found.stderr
+    for words in ("'acuracy' (line 2) is not known", "(NaN) (line 3;", "outside its range (line 4;", "more than once"):
+        assert words in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--alpha", "0"), "alpha must lie between 0 and 1"),
+        (("--margin", "-0.1"), "A margin of -0.1 came"),
+        (("--margin", "3"), "accuracy lies from 0 to 1"),
+        (("--reference", "c"), "No system is called 'c'"),
+        (("--metric", "auroc"), "no row has the metric 'auroc'"),
+        (("--better", "low"), "accuracy is better when it is high"),
+        (("--better", "higher"), "--better"),
+        (("--method", "wilcoxon"), "--method"),
+        (("--alpha", "five"), "--alpha"),
+    ],
+)
+def test_compare_refuses_bad_questions(
+    tmp_path: Path,
+    options: tuple[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", ["lossassay", "compare", str(write(tmp_path, GOOD)), *options])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_compare_of_what_is_not_there(tmp_path: Path) -> None:
+    found = lossassay("compare", str(tmp_path / "scores.csv"))
+    assert found.returncode == 2
+    assert "is not there. Expected a CSV, TSV or Parquet table" in found.stderr
+    assert "is a folder" in lossassay("compare", str(tmp_path)).stderr
+
+
+def test_compare_prints_names_with_brackets_as_they_are(tmp_path: Path) -> None:
+    text = GOOD.replace("a,cxr", "[bold]a,cxr").replace("accuracy", "[red]dice")
+    found = lossassay("compare", str(write(tmp_path, text)), "--better", "high")
+    assert found.returncode == 0, found.stderr
+    assert "[bold]a" in found.stdout
+    assert "[red]dice" in found.stdout

@@ -12,14 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossassay import losses, stats
-    from lossassay.api import Progress, Results, audit, load_study, new, paper, plan, report, run
+    from lossassay.api import (
+        Progress,
+        Results,
+        ScoreComparison,
+        audit,
+        compare,
+        load_study,
+        new,
+        paper,
+        plan,
+        report,
+        run,
+    )
     from lossassay.errors import LossassayError
 
 __all__ = [
     "LossassayError",
     "Progress",
     "Results",
+    "ScoreComparison",
     "audit",
+    "compare",
     "load_study",
     "losses",
     "new",

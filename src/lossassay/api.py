@@ -14,6 +14,8 @@ from lossassay.data.manifest import Finding, Manifest
 from lossassay.errors import DataError
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
+from lossassay.study.compare import ScoreComparison, compare_scores
+from lossassay.study.compare_tables import Method
 from lossassay.study.draft import study_file
 from lossassay.study.estimate import Estimate, estimate
 from lossassay.study.look import look
@@ -31,14 +33,17 @@ from lossassay.study.plan import Plan, make_plan
 from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
+from lossassay.study.scores_file import Better
 
 __all__ = [
     "PlannedStudy",
     "Progress",
     "Results",
+    "ScoreComparison",
     "audit",
     "cache_entries",
     "clear_cache",
+    "compare",
     "demo",
     "load_study",
     "new",
@@ -241,6 +246,35 @@ def plan_in_words(planned: PlannedStudy) -> list[str]:
         if pair.relation != "different":
             lines.append(f"{pair.arm_a} and {pair.arm_b}: {pair.relation}")
     return [*lines, *outlook_in_words(plan.study, planned.outlook, plan.metric)]
+
+
+def compare(
+    path: str | Path,
+    *,
+    metric: str | None = None,
+    margin: float | None = None,
+    alpha: float = 0.05,
+    reference: str | None = None,
+    better: Better | None = None,
+    method: Method = "t",
+) -> ScoreComparison:
+    """Compare systems that were trained elsewhere, by their scores in paired replicates; scope is always procedure.
+
+    Args:
+        path: CSV, TSV or Parquet with the columns system, dataset (may be missing), replicate, metric and value.
+        metric: The one to judge; None: the only one, or the first in the file.
+        margin: The smallest difference that matters, in the metric's unit; None: nothing is called equivalent.
+        alpha: Chance of any false verdict in one data set.
+        reference: Compare the others with this system alone; None: all pairs.
+        better: Direction of a metric that is no yardstick of ours.
+        method: ``"t"`` or ``"sign_flip"``, which needs six replicates.
+
+    Raises:
+        DataError: With every problem of the file, or with what is wrong in the question.
+    """
+    return compare_scores(
+        path, metric=metric, margin=margin, alpha=alpha, reference=reference, better=better, method=method
+    )
 
 
 def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress | None = None) -> Path:

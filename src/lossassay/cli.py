@@ -142,6 +142,35 @@ def plan(
 
 
 @app.command()
+def compare(
+    scores: Annotated[
+        Path,
+        typer.Argument(metavar="SCORES.csv", help="CSV, TSV, Parquet: system, dataset, replicate, metric, value."),
+    ],
+    metric: Annotated[str | None, typer.Option(help="The metric to judge; default: the first in the file.")] = None,
+    margin: Annotated[float | None, typer.Option(help="The smallest difference that matters.")] = None,
+    alpha: Annotated[float, typer.Option(help="Chance of any false verdict in a data set.")] = 0.05,
+    reference: Annotated[str | None, typer.Option(help="Compare with this system alone; default: all pairs.")] = None,
+    better: Annotated[Literal["high", "low"] | None, typer.Option(help="For a metric of your own.")] = None,
+    method: Annotated[Literal["t", "sign_flip"], typer.Option(help="Paired t, or max-T sign flips.")] = "t",
+    as_json: AsJson = False,
+) -> None:
+    """Verdicts for scores made elsewhere, paired by replicate; scope is always procedure."""
+    from lossassay import api
+    from lossassay.study.compare_words import in_tables
+
+    found = api.compare(
+        scores, metric=metric, margin=margin, alpha=alpha, reference=reference, better=better, method=method
+    )
+    if as_json:
+        return _json(found.as_data())
+    for table in in_tables(found):
+        _table(table.columns, table.rows, title=table.title)
+    for note in found.notes:
+        _say(f"- {note}")
+
+
+@app.command()
 def new(
     path: DataPath,
     out: Annotated[Path, typer.Option("--out", help="The file to write; never overwritten.")] = Path("study.toml"),
@@ -268,7 +297,8 @@ def _answers(results: Any) -> None:
     ]
     facts = results.stored.facts
     metric = facts["primary_metric"].replace("_", " ")
-    title = f"Differences in {metric}, a minus b; {facts['replicates_planned']} replicates, scope {facts['scope']}"
+    reached = facts["stopping"]["reached"]
+    title = f"Differences in {metric}, a minus b; {reached} replicates, scope {facts['scope']}"
     if rows:
         level = f"{100 * (1 - facts['alpha']):g} % interval"
         _table(["arm a", "arm b", "difference", level, "verdict"], rows, title=title)
@@ -281,6 +311,9 @@ def _answers(results: Any) -> None:
         ],
         title="Arms",
     )
+    failed = results.table("checks").filter(results.table("checks")["status"] == "failed")["code"].to_list()
+    if failed:
+        typer.echo(f"Checks to look at in the report: {', '.join(failed)}")
 
 
 def _number(value: float | None) -> str:
@@ -322,7 +355,7 @@ def _table(columns: list[str], rows: list[list[str]], *, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table = Table(title=title.replace("[", "\\["), title_justify="left", box=box.SIMPLE)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -120,7 +120,7 @@ def held_fixed(results: StudyResults, m: Messages) -> list[Markup]:
         caveats.append(m("fixed.not_varied", sources=", ".join(m.text(_SOURCES[name]) for name in fixed)))
     if study.evidence.margin is None:
         caveats.append(m("fixed.no_margin"))
-    if study.evidence.replicates == 1:
+    if study.evidence.most == 1:
         caveats.append(m("fixed.one_replicate"))
     return [*caveats, m("fixed.scope")]
 
@@ -169,7 +169,7 @@ def reproducibility(results: StudyResults, m: Messages) -> Facts:
 def byline(results: StudyResults, m: Messages) -> list[str]:
     """Return the size of the study in a few words."""
     found, arms = results.plan.get("data", {}), len(results.study.arms)
-    words = [m.counted("count.arms", arms), m.counted("count.replicates", results.study.evidence.replicates)]
+    words = [m.counted("count.arms", arms), m.counted("count.replicates", results.study.evidence.most)]
     if "rows" in found:
         words.insert(0, m.counted("count.images", found["rows"]))
     if "class_names" in found:
