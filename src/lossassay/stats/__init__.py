@@ -7,8 +7,10 @@
 'better'
 """
 
+from lossassay.stats.auroc import AurocDifference, AurocInterval, auroc_interval, paired_auroc_difference
 from lossassay.stats.best import probability_best
 from lossassay.stats.boundaries import anytime_critical_values, planned_critical_values
+from lossassay.stats.cluster_bootstrap import BootstrapInterval, bca_shares, cluster_bootstrap
 from lossassay.stats.crossed_bootstrap import (
     BootstrapDifference,
     CrossedBootstrap,
@@ -52,8 +54,11 @@ from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip
 from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
-    "CODES",
+    "AurocDifference",
+    "AurocInterval",
     "BootstrapDifference",
+    "BootstrapInterval",
+    "CODES",
     "CorrectedDifference",
     "CrossedBootstrap",
     "Design",
@@ -79,10 +84,13 @@ __all__ = [
     "Verdict",
     "adjusted_p_values",
     "anytime_critical_values",
+    "auroc_interval",
+    "bca_shares",
     "bonferroni",
     "check_alpha",
     "classify",
     "clopper_pearson",
+    "cluster_bootstrap",
     "crossed_bootstrap",
     "delong_covariance",
     "design",
@@ -100,6 +108,7 @@ __all__ = [
     "nemenyi",
     "noise_floor",
     "obuchowski_rockette",
+    "paired_auroc_difference",
     "paired_differences",
     "patient_parts",
     "planned_critical_values",
