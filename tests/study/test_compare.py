@@ -248,6 +248,28 @@ def test_scores_that_are_all_zero(tmp_path: Path) -> None:
     assert (row["difference"], row["low"], row["high"], row["verdict"]) == (0.0, 0.0, 0.0, "equivalent")
 
 
+def test_how_many_more_replicates_counts_the_whole_family(tmp_path: Path) -> None:
+    systems = {name: values + NOISE * index for index, (name, values) in enumerate(three().items())}
+    row = rows_of(compare_scores(write_scores(tmp_path, {"d": systems})))["a", "c"]
+    own = systems["a"] - systems["c"]
+    more = stats.more_replicates(
+        estimate=float(own.mean()), sd=float(own.std(ddof=1)), replicates=10, alpha=0.05 / 3, margin=None
+    )
+    assert row["verdict"] == "undecided"
+    assert (row["more_low"], row["more_high"]) == (more.low, more.high)
+
+
+def test_very_many_replicates_are_doubted_and_cost_little(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    systems = {name: random.random(3_000) for name in "ab"}
+    found = compare_scores(write_scores(tmp_path, {None: systems}))
+    row = rows_of(found)["a", "b"]
+    assert row["p_adjusted"] == pytest.approx(scipy_stats.ttest_rel(systems["a"], systems["b"]).pvalue, abs=1e-10)
+    assert row["p_max_t"] is None
+    assert found.ranks["probability_best"].sum() == pytest.approx(1)
+    assert any("3,000 replicates" in note and "images or patients are none" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("replicates", [5, 6])
 def test_sign_flips_need_six_replicates(tmp_path: Path, replicates: int) -> None:
     systems = {name: values[:replicates] for name, values in three().items()}

@@ -27,6 +27,14 @@ _REASONS = {
     "the interval leaves out 0": "reason.leaves_out_zero",
     "the interval contains 0 and reaches past the margin": "reason.past_margin",
     "the interval contains 0, and no margin was stated": "reason.no_margin",
+    "the interval lies inside the margin and leaves out 0": "reason.below_margin",
+    "this method cannot decide with so few replicates": "reason.method_floor",
+    "verdicts with and without diverged replicates differ": "reason.diverged",
+}
+_NOTES = {
+    "stopped_early": "note.stopped_early",
+    "exploratory": "note.exploratory",
+    "margin_below_resolution": "note.margin_below_resolution",
 }
 _PARTS = {
     "difference": "answer.part.difference",
@@ -34,7 +42,12 @@ _PARTS = {
     "undecided": "answer.part.undecided",
     "same function": "answer.part.same_function",
 }
-_SCOPES = {"procedure": "scope.procedure"}
+_SCOPES = {"procedure": "scope.procedure", "population": "scope.population", "official": "scope.official"}
+_FOR_WHOM = {
+    "procedure": "answer.for.procedure",
+    "population": "answer.for.population",
+    "official": "answer.for.official",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +62,15 @@ class PairRow:
     low: str
     high: str
     p_adjusted: str
+    p_holm: str
+    p_max_t: str
     replicates: str
     reason: Markup | str
+    notes: list[Markup]
+    smallest_margin: str
+    other_low: str
+    other_high: str
+    other_smallest_margin: str
 
 
 def headline(results: StudyResults, m: Messages) -> Markup:
@@ -58,7 +78,10 @@ def headline(results: StudyResults, m: Messages) -> Markup:
     pairs = list(primary_pairs(results).iter_rows(named=True))
     if not pairs:
         return _one_arm(results, m)
-    return _pair_sentence(pairs[0], results, m) if len(pairs) == 1 else _many(pairs, results, m)
+    answer = _pair_sentence(pairs[0], results, m) if len(pairs) == 1 else _many(pairs, results, m)
+    if all(pair["verdict"] == "same function" for pair in pairs):
+        return answer[:1].upper() + answer[1:]
+    return m("answer.scoped", whom=m(_FOR_WHOM[_scope(results)]), answer=answer)
 
 
 def remarks(results: StudyResults, m: Messages) -> list[Markup]:
@@ -75,9 +98,30 @@ def remarks(results: StudyResults, m: Messages) -> list[Markup]:
         sentences = [_same_function(pair, m)] if len(pairs) > 1 else []
         sentences += [m("remark.same_start", **_starts(pair))] if pair["replicates"] else []
         found.append(Markup(" ").join(sentences))
-    if facts.get("scope") in _SCOPES:
-        found.append(m(_SCOPES[facts["scope"]]))
+    found.append(m(_SCOPES[_scope(results)]))
+    found.append(_cost(results, m))
     return found
+
+
+def other_scope(results: StudyResults, m: Messages) -> Markup:
+    """Return the head of the column with the interval of the scope that the verdicts are not about."""
+    return m("table.for_population" if results.facts["scope"] == "procedure" else "table.for_procedure")
+
+
+def _scope(results: StudyResults) -> str:
+    """Return for whom the verdicts hold: an official split leaves one training part, whoever the new patients are."""
+    scope = str(results.facts["scope"])
+    return "official" if scope == "population" and results.facts.get("official_split") else scope
+
+
+def _cost(results: StudyResults, m: Messages) -> Markup:
+    facts = results.facts
+    runs = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
+    return m(
+        "remark.cost",
+        runs=m.counted("count.runs", runs),
+        time=formatting.duration(facts.get("train_seconds_total")),
+    )
 
 
 def warnings(results: StudyResults, m: Messages) -> list[Markup]:
@@ -95,23 +139,60 @@ def warnings(results: StudyResults, m: Messages) -> list[Markup]:
 
 
 def pair_rows(results: StudyResults, m: Messages) -> list[PairRow]:
-    """Return the verdict of every pair, in the order of the forest plot."""
+    """Return the verdict of every pair, in the order of the forest plot, with the interval of the other scope."""
     metric = results.facts["primary_metric"]
+    others = {
+        (row["arm_a"], row["arm_b"]): row
+        for row in results.tables["comparisons"].iter_rows(named=True)
+        if row["metric"] == metric and row["scope"] != results.facts["scope"]
+    }
     return [
-        PairRow(
-            arm_a=arm(pair["arm_a"]),
-            arm_b=arm(pair["arm_b"]),
-            word=verdict_word(m, pair["verdict"]),
-            kind=pair["verdict"].replace(" ", "-"),
-            difference=formatting.difference(metric, pair["difference"]),
-            low=formatting.difference(metric, pair["low"]),
-            high=formatting.difference(metric, pair["high"]),
-            p_adjusted=formatting.p_value(pair["p_adjusted"]),
-            replicates=formatting.count(pair["replicates"]),
-            reason=_reason(pair, m),
-        )
+        _pair_row(pair, others.get((pair["arm_a"], pair["arm_b"]), {}), metric, m)
         for pair in primary_pairs(results).iter_rows(named=True)
     ]
+
+
+def _pair_row(pair: dict[str, Any], other: dict[str, Any], metric: str, m: Messages) -> PairRow:
+    return PairRow(
+        arm_a=arm(pair["arm_a"]),
+        arm_b=arm(pair["arm_b"]),
+        word=verdict_word(m, pair["verdict"]),
+        kind=pair["verdict"].replace(" ", "-"),
+        difference=formatting.difference(metric, pair["difference"]),
+        low=formatting.difference(metric, pair["low"]),
+        high=formatting.difference(metric, pair["high"]),
+        p_adjusted=formatting.p_value(pair["p_adjusted"]),
+        p_holm=formatting.p_value(pair.get("p_holm")),
+        p_max_t=formatting.p_value(pair.get("p_max_t")),
+        replicates=formatting.count(pair["replicates"]),
+        reason=_reason(pair, m),
+        notes=[*_notes(pair, m), *_more(pair, m)],
+        smallest_margin=formatting.size_of_difference(metric, pair.get("smallest_margin")),
+        other_low=formatting.difference(metric, other.get("low")),
+        other_high=formatting.difference(metric, other.get("high")),
+        other_smallest_margin=formatting.size_of_difference(metric, other.get("smallest_margin")),
+    )
+
+
+def _notes(pair: dict[str, Any], m: Messages) -> list[Markup]:
+    codes = (pair.get("notes") or "").split(";")
+    return [m(key) for code, key in _NOTES.items() if code in codes]
+
+
+def _more(pair: dict[str, Any], m: Messages) -> list[Markup]:
+    """Say how many more replicates an undecided pair would take, if its difference stays where it is."""
+    if pair["verdict"] != "undecided" or pair.get("more_patients") is None:
+        return []
+    low, high = pair["more_low"], pair["more_high"]
+    if pair["more_patients"]:
+        return [m("more.patients")]
+    if low is None:
+        return [m("more.endless")]
+    if high is None:
+        return [m("more.at_least", low=formatting.count(low))]
+    if low == high:
+        return [m("more.one", low=formatting.count(low))]
+    return [m("more.range", low=formatting.count(low), high=formatting.count(high))]
 
 
 def _one_arm(results: StudyResults, m: Messages) -> Markup:

@@ -169,7 +169,8 @@ def reproducibility(results: StudyResults, m: Messages) -> Facts:
 def byline(results: StudyResults, m: Messages) -> list[str]:
     """Return the size of the study in a few words."""
     found, arms = results.plan.get("data", {}), len(results.study.arms)
-    words = [m.counted("count.arms", arms), m.counted("count.replicates", results.study.evidence.most)]
+    reached = (results.facts.get("stopping") or {}).get("reached", results.study.evidence.most)
+    words = [m.counted("count.arms", arms), m.counted("count.replicates", reached)]
     if "rows" in found:
         words.insert(0, m.counted("count.images", found["rows"]))
     if "class_names" in found:

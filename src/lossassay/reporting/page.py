@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lossassay.errors import OutFolderError
-from lossassay.reporting import answer, details, gallery, palette, tables
+from lossassay.reporting import answer, checks, details, evidence, formatting, gallery, methods, palette, tables
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure, write_figures
 from lossassay.reporting.messages import Messages, load_messages
@@ -86,6 +86,18 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "remarks": answer.remarks(results, m),
         "warnings": answer.warnings(results, m),
         "pairs": answer.pair_rows(results, m),
+        "other_scope": answer.other_scope(results, m),
+        "nothing": formatting.NOTHING,
+        "evidence": {
+            "stated": evidence.stated(results, m),
+            "remarks": list(evidence.remarks(results, m)),
+            "ranks": evidence.ranks(results, m),
+            "beside": evidence.beside(results, m),
+            "divergence": evidence.divergence(results, m),
+            "control": evidence.control(results, m),
+            "methods": methods.methods(results, m),
+        },
+        "checks": checks.check_rows(results, m),
         "stages": {
             "data": details.data(results, m),
             "preprocessing": details.preprocessing(results, m),

@@ -54,11 +54,11 @@ from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip
 from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
+    "CODES",
     "AurocDifference",
     "AurocInterval",
     "BootstrapDifference",
     "BootstrapInterval",
-    "CODES",
     "CorrectedDifference",
     "CrossedBootstrap",
     "Design",

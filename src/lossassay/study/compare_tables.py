@@ -11,7 +11,6 @@ import polars as pl
 from jaxtyping import Float
 
 from lossassay import stats
-from lossassay.data.names import natural_order
 from lossassay.stats.data_sets import FriedmanTest, RankGroups, friedman, nemenyi, wilcoxon_holm
 from lossassay.stats.intervals import Array
 from lossassay.study.results import TABLES, column_type
@@ -19,6 +18,7 @@ from lossassay.study.results import TABLES, column_type
 Method = Literal["t", "sign_flip"]
 FEWEST_DATA_SETS = 3
 MOST_FOR_FLIPS = 1_000  # replicates: with more, sign flips take minutes and t needs no help
+_DRAWN = 10_000_000  # replicates drawn by the bootstrap in all: 80 MB
 _COLUMNS = {
     "comparisons": ("dataset", *TABLES["comparisons"]),
     "arms": ("dataset", "arm", "metric", "estimate", "low", "high", "sd", "replicates"),
@@ -97,7 +97,7 @@ def families_of(rows: pl.DataFrame, question: Question) -> Iterator[Family]:
 
 
 def _scores(part: pl.DataFrame, systems: tuple[str, ...]) -> Float[Array, "replicates systems"]:
-    replicates = sorted(set(part["replicate"]), key=lambda name: (natural_order(name), name))
+    replicates = sorted(set(part["replicate"]))  # any order that does not depend on that of the rows
     row_of = {name: index for index, name in enumerate(replicates)}
     column_of = {name: index for index, name in enumerate(systems)}
     scores = np.full((len(replicates), len(systems)), np.nan)
@@ -217,7 +217,8 @@ def rank_rows(family: Family, question: Question, comparisons: pl.DataFrame) -> 
     own = comparisons.filter(pl.col("primary") & pl.col("dataset").eq_missing(pl.lit(family.dataset, dtype=pl.String)))
     words = [(*pair, word) for pair, word in zip(family.pairs, own["verdict"].to_list(), strict=True)]
     ranges = stats.rank_ranges(words, len(family.systems))
-    best = stats.probability_best(family.scores, higher_is_better=question.higher_is_better)
+    draws = max(100, min(10_000, _DRAWN // len(family.scores)))
+    best = stats.probability_best(family.scores, higher_is_better=question.higher_is_better, draws=draws)
     for index, system in enumerate(family.systems):
         yield {
             "dataset": family.dataset,

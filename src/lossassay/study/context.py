@@ -83,7 +83,8 @@ def read_context(folder: Path) -> Context:
     reader = RunReader(folder, plan)
     stages = Stages(study, plan, reader)
     there = reader.store.finished()
-    table = stages.table(there, study.evidence.most)
+    reached = stages.reached(there) if study.evidence.sequential else study.evidence.most
+    table = stages.table(there, max(1, reached))
     raced = None
     if study.evidence.sequential:
         raced = stages.race(table)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from lossassay.reporting.charts.common import Figure
 from lossassay.reporting.charts.comparisons import arms, forest, noise_floor
 from lossassay.reporting.charts.costs import cost, label_memory
+from lossassay.reporting.charts.evidence import looks, verdict_matrix
 from lossassay.reporting.charts.quality import confusion, reliability, roc
 from lossassay.reporting.charts.training import curves_accuracy, curves_loss
 from lossassay.reporting.messages import Messages
@@ -14,7 +15,9 @@ __all__ = ["FIGURES", "Figure"]
 
 FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "forest": forest,
+    "verdict_matrix": verdict_matrix,
     "arms": arms,
+    "looks": looks,
     "noise_floor": noise_floor,
     "curves_loss": curves_loss,
     "curves_accuracy": curves_accuracy,

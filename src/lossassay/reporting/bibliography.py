@@ -1,0 +1,68 @@
+"""References of the methods, as BibTeX."""
+
+ENTRIES = {
+    "dunn1961": """@article{dunn1961,
+  author = {Dunn, Olive Jean},
+  title = {Multiple Comparisons Among Means},
+  journal = {Journal of the American Statistical Association},
+  volume = {56}, number = {293}, pages = {52--64}, year = {1961}
+}""",
+    "westfall1993": """@book{westfall1993,
+  author = {Westfall, Peter H. and Young, S. Stanley},
+  title = {Resampling-Based Multiple Testing},
+  publisher = {Wiley}, year = {1993}
+}""",
+    "lan1983": """@article{lan1983,
+  author = {Lan, K. K. Gordon and DeMets, David L.},
+  title = {Discrete Sequential Boundaries for Clinical Trials},
+  journal = {Biometrika},
+  volume = {70}, number = {3}, pages = {659--663}, year = {1983}
+}""",
+    "kim1987": """@article{kim1987,
+  author = {Kim, Kyungmann and DeMets, David L.},
+  title = {Design and Analysis of Group Sequential Tests Based on the Type {I} Error Spending Rate Function},
+  journal = {Biometrika},
+  volume = {74}, number = {1}, pages = {149--154}, year = {1987}
+}""",
+    "jennison1989": """@article{jennison1989,
+  author = {Jennison, Christopher and Turnbull, Bruce W.},
+  title = {Interim Analyses: The Repeated Confidence Interval Approach},
+  journal = {Journal of the Royal Statistical Society, Series B},
+  volume = {51}, number = {3}, pages = {305--361}, year = {1989}
+}""",
+    "lai1976": """@article{lai1976,
+  author = {Lai, Tze Leung},
+  title = {On Confidence Sequences},
+  journal = {The Annals of Statistics},
+  volume = {4}, number = {2}, pages = {265--280}, year = {1976}
+}""",
+    "wang2023": """@misc{wang2023,
+  author = {Wang, Hongjian and Ramdas, Aaditya},
+  title = {Anytime-Valid t-Tests and Confidence Sequences for {Gaussian} Means with Unknown Variance},
+  note = {arXiv:2310.03722}, year = {2023}
+}""",
+    "bouthillier2021": """@inproceedings{bouthillier2021,
+  author = {Bouthillier, Xavier and others},
+  title = {Accounting for Variance in Machine Learning Benchmarks},
+  booktitle = {Proceedings of Machine Learning and Systems}, year = {2021}
+}""",
+    "howe1974": """@article{howe1974,
+  author = {Howe, W. G.},
+  title = {Approximate Confidence Limits on the Mean of {X} + {Y} Where {X} and {Y} Are Two Tabled Independent
+    Random Variables},
+  journal = {Journal of the American Statistical Association},
+  volume = {69}, number = {347}, pages = {789--794}, year = {1974}
+}""",
+    "zou2008": """@article{zou2008,
+  author = {Zou, Guang Yong and Donner, Allan},
+  title = {Construction of Confidence Limits about Effect Measures: A General Approach},
+  journal = {Statistics in Medicine},
+  volume = {27}, number = {10}, pages = {1693--1702}, year = {2008}
+}""",
+    "clopper1934": """@article{clopper1934,
+  author = {Clopper, C. J. and Pearson, E. S.},
+  title = {The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial},
+  journal = {Biometrika},
+  volume = {26}, number = {4}, pages = {404--413}, year = {1934}
+}""",
+}

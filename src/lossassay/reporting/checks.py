@@ -1,0 +1,69 @@
+"""Coded checks of the study: what, why, and what to do; those that passed too."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from lossassay.reporting import formatting
+from lossassay.reporting.messages import Messages
+from lossassay.reporting.words import arm, metric_name, with_unit
+from lossassay.study.results import StudyResults
+
+_ORDER = ("failed", "passed", "not applicable")
+_STATUS = {"failed": "check.failed", "passed": "check.passed", "not applicable": "check.not_applicable"}
+PAGES = "docs/checks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRow:
+    """One check as the page shows it."""
+
+    code: str
+    kind: str
+    status: Markup
+    what: Markup
+    why: Markup
+    advice: Markup
+    page: str
+
+
+def check_rows(results: StudyResults, m: Messages) -> list[CheckRow]:
+    """Return every check, the failed ones first."""
+    rows = sorted(results.tables["checks"].iter_rows(named=True), key=lambda row: _ORDER.index(row["status"]))
+    return [_row(row["code"], row["status"], json.loads(row["fields"]), results, m) for row in rows]
+
+
+def _row(code: str, status: str, stored: dict[str, Any], results: StudyResults, m: Messages) -> CheckRow:
+    key = f"check.{code.replace('-', '_')}"
+    fields = _fields(stored, results.facts["primary_metric"], m)
+    what = m(f"{key}.failed", **fields) if status == "failed" else m(f"{key}.passed")
+    return CheckRow(
+        code=code,
+        kind=status.replace(" ", "-"),
+        status=m(_STATUS[status]),
+        what=what,
+        why=m(f"{key}.why"),
+        advice=m(f"{key}.advice"),
+        page=f"{PAGES}/{code}.md",
+    )
+
+
+def _fields(stored: dict[str, Any], metric: str, m: Messages) -> dict[str, Any]:
+    """Return stored values as they stand in a sentence."""
+    fields: dict[str, Any] = {"metric": metric_name(m, metric)}
+    for name, value in stored.items():
+        if name in ("margin", "resolution"):
+            fields[name] = with_unit(m, metric, formatting.size_of_difference(metric, value))
+        elif name == "pairs":
+            fields[name] = Markup("; ").join(m("check.pair", a=arm(a), b=arm(b)) for a, b in value)
+        elif name == "classes":
+            fields[name] = Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in value)
+        elif name == "changes":
+            fields[name] = "; ".join(value)
+        elif name.startswith("arm_"):
+            fields[name] = arm(value)
+        elif name != "metric":
+            fields[name] = formatting.significant(value) if isinstance(value, float) else value
+    return fields

@@ -1,0 +1,154 @@
+"""What the evidence rests on: what was stated before, who was stopped when, how stable single runs are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from lossassay.reporting import formatting
+from lossassay.reporting.messages import Messages
+from lossassay.reporting.tables import Cell, Table
+from lossassay.reporting.words import arm, metric_name, metric_title, primary_pairs, with_unit
+from lossassay.study.results import StudyResults
+
+_RULES = {"fixed": "evidence.rule.fixed", "planned": "evidence.rule.planned", "anytime": "evidence.rule.anytime"}
+_METHODS = {"t": "evidence.method.t", "sign_flip": "evidence.method.sign_flip"}
+_SCOPES = {"procedure": "evidence.scope.procedure", "population": "evidence.scope.population"}
+
+
+def stated(results: StudyResults, m: Messages) -> list[tuple[str, str | Markup]]:
+    """Return the rule of evidence as it was stated before the first run."""
+    first = results.facts.get("registered") or {}
+    if not first:
+        return []
+    metric, margin = first["metric"], first["margin"]
+    shown = with_unit(m, metric, formatting.size_of_difference(metric, margin))
+    return [
+        (m.text("evidence.metric"), metric_title(m, metric)),
+        (m.text("evidence.margin"), m("evidence.no_margin") if margin is None else f"±{shown}"),
+        (m.text("evidence.scope_word"), m(_SCOPES[first["scope"]])),
+        (m.text("evidence.alpha"), formatting.setting(first["alpha"])),
+        (m.text("evidence.replicates"), _replicates(first["replicates"], m)),
+    ]
+
+
+def _replicates(replicates: Any, m: Messages) -> str | Markup:
+    if isinstance(replicates, dict):
+        return m("evidence.range", low=replicates["min"], high=replicates["max"])
+    return formatting.count(replicates)
+
+
+def remarks(results: StudyResults, m: Messages) -> Iterator[Markup]:
+    """Say how replicates were looked at, what it saved, and what the design could show."""
+    facts, metric = results.facts, results.facts["primary_metric"]
+    stopping = facts.get("stopping")
+    if stopping:
+        fields = {"min": stopping["min"], "max": stopping["max"], "looks": stopping["looks"]}
+        yield m(_RULES[stopping["rule"]], **fields)
+        if stopping["rule"] == "fixed":
+            yield m(_METHODS[facts.get("method", "t")])
+    if facts.get("runs_saved"):
+        stopped = [m("evidence.stopped", arm=arm(name), n=n) for name, n in facts["arms_stopped_at"].items()]
+        yield m("evidence.saved", runs=m.counted("count.runs", facts["runs_saved"]), arms=Markup(", ").join(stopped))
+    for change in facts.get("changes", ()):
+        yield m("evidence.changed", change=change)
+    if facts.get("exploratory"):
+        yield m("evidence.exploratory")
+    if facts.get("resolution") is not None:
+        size = with_unit(m, metric, formatting.size_of_difference(metric, facts["resolution"]))
+        yield m("evidence.resolution", size=size)
+    if facts.get("smallest_margin_population") is not None:
+        size = with_unit(m, metric, formatting.size_of_difference(metric, facts["smallest_margin_population"]))
+        yield m("evidence.resolution_population", size=size, number=_tested(facts, m))
+
+
+def _tested(facts: dict[str, Any], m: Messages) -> str:
+    noun = "count.patients" if facts.get("patient_unit") == "patient" else "count.images"
+    return m.counted(noun, facts["patients"])
+
+
+def ranks(results: StudyResults, m: Messages) -> Table | None:
+    """The order of arms, as far as the verdicts give one."""
+    table = results.tables["ranks"]
+    if len(table) < 2:
+        return None
+    of = len(table)
+    rows: list[list[Cell]] = []
+    for row in table.sort("rank_low", "rank_high", maintain_order=True).iter_rows(named=True):
+        low, high = row["rank_low"], row["rank_high"]
+        rank = m("evidence.rank_one", low=low, of=of) if low == high else m("evidence.rank", low=low, high=high, of=of)
+        best = row["probability_best"]
+        rows.append([arm(row["arm"]), rank, formatting.NOTHING if best is None else formatting.probability(best)])
+    return Table(name="ranks", head=[m("word.arm"), m("evidence.ranks"), m("evidence.best")], rows=rows, text_columns=2)
+
+
+def beside(results: StudyResults, m: Messages) -> Table | None:
+    """The intervals for new patients by three methods, for every pair of the primary yardstick."""
+    metric = results.facts["primary_metric"]
+    table = results.tables["comparisons"]
+    if table.is_empty():
+        return None
+    judged = primary_pairs(results).filter(pl.col("verdict") != "same function").select("arm_a", "arm_b")
+    wanted = table.filter((pl.col("metric") == metric) & (pl.col("scope") == "population"))
+    rows: list[list[Cell]] = []
+    for row in judged.join(wanted, on=["arm_a", "arm_b"], how="inner", maintain_order="left").iter_rows(named=True):
+        limits = [_limits(row, name, metric, m) for name in ("", "bootstrap_", "nadeau_bengio_")]
+        rows.append([arm(row["arm_a"]), arm(row["arm_b"]), *limits])
+    if not rows:
+        return None
+    heads = ("word.arm", "table.against", "evidence.population", "evidence.bootstrap", "evidence.corrected")
+    return Table(name="comparisons", head=[m(key) for key in heads], rows=rows, text_columns=2)
+
+
+def _limits(row: dict[str, Any], name: str, metric: str, m: Messages) -> Cell:
+    low, high = row[f"{name}low"], row[f"{name}high"]
+    if low is None or high is None:
+        return formatting.NOTHING
+    return m("table.limits", low=formatting.difference(metric, low), high=formatting.difference(metric, high))
+
+
+def divergence(results: StudyResults, m: Messages) -> Table | None:
+    """How often the runs of each arm diverged, with the exact interval; None where none did."""
+    table = results.tables["divergence"]
+    if table.is_empty() or not table["diverged"].sum():
+        return None
+    rows: list[list[Cell]] = [
+        [
+            arm(row["arm"]),
+            formatting.count(row["diverged"]),
+            formatting.count(row["runs"]),
+            formatting.value("share", row["rate"]),
+            m(
+                "table.limits",
+                low=formatting.bare_value("share", row["low"]),
+                high=formatting.bare_value("share", row["high"]),
+            ),
+        ]
+        for row in table.iter_rows(named=True)
+    ]
+    heads = ("word.arm", "evidence.diverged", "evidence.runs", "evidence.rate", "table.interval")
+    return Table(name="divergence", head=[m(key) for key in heads], rows=rows)
+
+
+def control(results: StudyResults, m: Messages) -> Markup | None:
+    """Say how far the reference arm lies from itself."""
+    table = results.tables["control"]
+    if table.is_empty():
+        return None
+    metric = results.facts["primary_metric"]
+    row = next((row for row in table.iter_rows(named=True) if row["metric"] == metric), None)
+    if row is None or row["low"] is None:
+        return None
+    sizes = {name: formatting.size_of_difference(metric, row[name]) for name in ("sd_low", "sd_high")}
+    return m(
+        "evidence.control",
+        arm=arm(results.facts["reference"]),
+        metric=metric_name(m, metric),
+        number=m.counted("count.replicates", row["replicates"]),
+        difference=with_unit(m, metric, formatting.difference(metric, row["difference"])),
+        low=formatting.difference(metric, row["low"]),
+        high=formatting.difference(metric, row["high"]),
+        sd=with_unit(m, metric, formatting.size_of_difference(metric, row["sd"])),
+        **sizes,
+    )
