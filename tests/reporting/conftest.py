@@ -27,4 +27,4 @@ def hostile_names() -> tuple[str, ...]:
 def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with ten arms and as many figures as there can be; arms and classes have hostile names."""
     folder = tmp_path_factory.mktemp("large")
-    return write_report(fake_results(folder, arms=10, arm_names=_ARMS, classes=_HOSTILE, epochs=30))
+    return write_report(fake_results(folder, arms=10, stopping="planned", arm_names=_ARMS, classes=_HOSTILE, epochs=30))

@@ -1,6 +1,7 @@
 """A finished study that never ran: plausible tables for 1 to 10 arms, written like those of a real one."""
 
 import itertools
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def fake_results(
     arm_names: tuple[str, ...] | None = None,
     pictures: bool = True,
     verdicts: dict[int, str] | None = None,
+    stopping: str = "fixed",
 ) -> StudyResults:
     """Build results for a page.
 
@@ -49,9 +51,10 @@ def fake_results(
         arm_names: Other names for the arms.
         pictures: Whether there is a gallery.
         verdicts: Comparison number → verdict, instead of what its interval says.
+        stopping: How replicates were looked at.
     """
     study = _study(arms, arm_names, multi_label, replicates, epochs, margin)
-    builder = _Builder(study, classes, replicates, epochs, multi_label, verdicts or {})
+    builder = _Builder(study, classes, replicates, epochs, multi_label, verdicts or {}, stopping)
     tables = builder.tables()
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name, frame in tables.items():
@@ -127,7 +130,9 @@ class _Builder:
         epochs: int,
         multi_label: bool,
         verdicts: dict[int, str],
+        stopping: str,
     ) -> None:
+        self.stopping = stopping
         self.study, self.classes, self.replicates, self.epochs = study, classes, replicates, epochs
         self.multi_label, self.verdicts = multi_label, verdicts
         self.names = [arm.name for arm in study.arms]
@@ -194,7 +199,15 @@ class _Builder:
                 values = np.array([self.value(metric, skill) for skill in self.skill[:, index]])
                 sd = float(values.std(ddof=1)) if len(values) > 1 else None
                 rows.append(
-                    {"arm": arm, "metric": metric, **self._interval(values), "sd": sd, "replicates": len(values)}
+                    {
+                        "arm": arm,
+                        "metric": metric,
+                        **self._interval(values),
+                        "sd": sd,
+                        "replicates": len(values),
+                        "population_low": 0.9,
+                        "population_high": 0.99,
+                    }
                 )
             rows.append(
                 {
@@ -205,6 +218,8 @@ class _Builder:
                     "high": 0.16 / (1 + index),
                     "sd": 0.02,
                     "replicates": self.replicates,
+                    "population_low": None,
+                    "population_high": None,
                 }
             )
         return rows
@@ -212,32 +227,92 @@ class _Builder:
     def comparisons(self) -> list[dict[str, Any]]:
         rows = []
         pairs = list(itertools.combinations(range(len(self.names)), 2))
-        for metric in self.metrics:
+        for metric, scope in itertools.product(self.metrics, ("procedure", "population")):
             for number, (a, b) in enumerate(pairs):
                 values = np.array([self.value(metric, x) - self.value(metric, y) for x, y in self.skill[:, [a, b]]])
                 found = self._interval(values)
+                if scope == "population" and found["low"] is not None:
+                    found |= {"low": found["low"] - 0.01, "high": found["high"] + 0.01}
                 word, reason = self._verdict(number, (a, b), found)
-                primary = metric == self.primary
+                primary = metric == self.primary and scope == "procedure"
+                p = None if found["low"] is None else min(1.0, abs(0.0003 / (found["estimate"] or 1)))
+                beside = metric == self.primary and scope == "population"
                 rows.append(
                     {
                         "metric": metric,
-                        "scope": "procedure",
+                        "scope": scope,
                         "arm_a": self.names[a],
                         "arm_b": self.names[b],
                         "difference": found["estimate"],
                         "low": found["low"],
                         "high": found["high"],
-                        "p_adjusted": None
-                        if found["low"] is None
-                        else min(1.0, abs(0.0003 / (found["estimate"] or 1))),
+                        "p_adjusted": p,
                         "verdict": word if primary else None,
                         "replicates": self.replicates,
                         "method": "paired t, Bonferroni over 6 pairs",
                         "primary": primary,
                         "reason": reason if primary else None,
+                        "p_holm": p if self.stopping == "fixed" else None,
+                        "p_max_t": p if self.stopping == "fixed" else None,
+                        "smallest_margin": 0.011,
+                        "decided_at": None if self.stopping == "fixed" else self.replicates,
+                        **self._more(number, word, primary),
+                        "notes": _NOTES[number % len(_NOTES)] if primary else None,
+                        "bootstrap_low": found["low"] if beside else None,
+                        "bootstrap_high": found["high"] if beside else None,
+                        "nadeau_bengio_low": found["low"] if beside and number else None,
+                        "nadeau_bengio_high": found["high"] if beside and number else None,
                     }
                 )
         return rows
+
+    def _more(self, number: int, word: str, primary: bool) -> dict[str, Any]:
+        if not primary or word != "undecided":
+            return {"more_low": None, "more_high": None, "more_patients": None}
+        low, high, patients = _MORE[number % len(_MORE)]
+        return {"more_low": low, "more_high": high, "more_patients": patients}
+
+    def ranks(self) -> list[dict[str, Any]]:
+        last = len(self.names)
+        return [
+            {"arm": arm, "rank_low": 1 if i < last - 1 else last, "rank_high": last, "probability_best": 1 / last}
+            for i, arm in enumerate(self.names)
+        ]
+
+    def looks(self) -> list[dict[str, Any]]:
+        if self.stopping == "fixed" or self.replicates < 4:
+            return []
+        return [
+            {
+                "arm_a": self.names[a],
+                "arm_b": self.names[b],
+                "replicates": n,
+                "difference": 0.01,
+                "low": 0.01 - 0.1 / n,
+                "high": 0.01 + 0.1 / n,
+                "verdict": "equivalent" if n > 6 else "undecided",
+            }
+            for a, b in itertools.combinations(range(len(self.names)), 2)
+            for n in range(3, self.replicates + 1)
+        ]
+
+    def divergence(self) -> list[dict[str, Any]]:
+        return [
+            {"arm": arm, "diverged": i % 2, "runs": 8, "rate": (i % 2) / 8, "low": 0.0, "high": 0.37}
+            for i, arm in enumerate(self.names)
+        ]
+
+    def control(self) -> list[dict[str, Any]]:
+        if self.stopping == "fixed":
+            return []
+        numbers = {"difference": 0.002, "low": -0.004, "high": 0.008, "sd": 0.009, "sd_low": 0.006, "sd_high": 0.02}
+        return [{"metric": metric, "replicates": self.replicates, **numbers} for metric in self.metrics]
+
+    def checks(self) -> list[dict[str, Any]]:
+        return [
+            {"code": code, "status": _STATUS[(i + (self.stopping != "fixed")) % 2], "fields": json.dumps(fields)}
+            for i, (code, fields) in enumerate(_CHECKS.items())
+        ] + [{"code": "group-overlap", "status": "not applicable", "fields": "{}"}]
 
     def _verdict(self, number: int, pair: tuple[int, int], found: dict[str, float | None]) -> tuple[str, str]:
         low, high, margin = found["low"], found["high"], self.study.evidence.margin
@@ -511,9 +586,59 @@ class _Builder:
             "started": "2026-03-01T10:00:00+00:00",
             "finished": "2026-03-01T10:41:00+00:00",
             "wall_seconds": 2460.0,
+            **self._evidence(),
             "pixel_mean": [0.482],
             "pixel_sd": [0.231],
         }
+
+    def _evidence(self) -> dict[str, Any]:
+        sequential = self.stopping != "fixed"
+        replicates: Any = {"min": 3, "max": 30} if sequential else self.replicates
+        return {
+            "method": "t",
+            "stopping": {
+                "rule": self.stopping,
+                "min": 3 if sequential else self.replicates,
+                "max": 30 if sequential else self.replicates,
+                "reached": self.replicates,
+                "looks": 5 if sequential else 1,
+            },
+            "arms_stopped_at": {self.names[-1]: 5} if sequential else {},
+            "runs_saved": 40 if sequential else 0,
+            "reference": self.names[0] if sequential else None,
+            "patients": 1200,
+            "patient_unit": "patient" if sequential else "image",
+            "official_split": False,
+            "registered": {
+                "metric": self.primary,
+                "margin": self.study.evidence.margin,
+                "scope": "procedure",
+                "alpha": 0.05,
+                "replicates": replicates,
+            },
+            "changes": ["margin: 0.02, later 0.03"] if sequential else [],
+            "exploratory": sequential,
+            "resolution": 0.012,
+            "smallest_margin_population": 0.015,
+        }
+
+
+_STATUS = ("failed", "passed")
+_NOTES = ("", "stopped_early", "exploratory;margin_below_resolution")
+_MORE = ((3, 17, False), (4, 4, False), (12, None, False), (None, None, False), (None, None, True))
+_CHECKS: dict[str, dict[str, Any]] = {
+    "same-function": {"pairs": [["a_loss", "<b>"]]},
+    "gradient-scales": {"ratio": 4.5, "arm_low": "a_loss", "arm_high": "<b>"},
+    "too-few-replicates": {"replicates": 3, "needed": 6, "method": "sign_flip"},
+    "margin-below-resolution": {"margin": 0.01, "resolution": 0.02, "metric": "balanced_accuracy"},
+    "no-margin": {"resolution": 0.02, "metric": "balanced_accuracy"},
+    "best-epoch-last": {"runs": 5, "of": 8},
+    "small-class": {"classes": [["<i>covid</i>", 4]]},
+    "group-overlap": {"groups": 3},
+    "source-predicts-class": {"class": "covid-19", "youden": 0.98},
+    "diverged-runs": {"runs": 2, "of": 8},
+    "changed-after-start": {"changes": ["margin: 0.02, later 0.03"]},
+}
 
 
 PAPER: dict[str, Any] = {

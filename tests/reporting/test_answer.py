@@ -24,6 +24,9 @@ def with_pair(results: StudyResults, **values: Any) -> StudyResults:
     return dataclasses.replace(results, tables=results.tables | {"comparisons": primary})
 
 
+HERE = "On this data set, averaged over splits and seeds"
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> StudyResults:
     return fake_results(tmp_path, arms=2)
@@ -56,7 +59,7 @@ def test_a_difference_begins_with_the_better_arm(
     ends = sorted((sign * 0.0199, sign * 0.031))
     pair = with_pair(two, verdict=verdict, difference=sign * 0.0254, low=ends[0], high=ends[1])
     assert first_sentence(pair) == (
-        f"{winner} gives a higher balanced accuracy than {loser}: "
+        f"{HERE}: {winner} gives a higher balanced accuracy than {loser}: "
         "2.54 percentage points (95 % interval 1.99 to 3.10; 8 replicates)."
     )
 
@@ -65,7 +68,7 @@ def test_where_low_is_better_the_better_arm_gives_the_lower_value(two: StudyResu
     pair = with_pair(two, metric="nll", verdict="better", difference=-0.05, low=-0.07, high=-0.03)
     pair = dataclasses.replace(pair, facts=pair.facts | {"primary_metric": "nll"})
     assert first_sentence(pair) == (
-        "categorical_crossentropy gives a lower negative log-likelihood than sparse_categorical_crossentropy: "
+        f"{HERE}: categorical_crossentropy gives a lower negative log-likelihood than sparse_categorical_crossentropy: "
         "0.0500 (95 % interval 0.0300 to 0.0700; 8 replicates)."
     )
 
@@ -80,7 +83,7 @@ def test_equivalent_names_interval_and_margin(two: StudyResults) -> None:
 def test_undecided_says_why(two: StudyResults) -> None:
     reason = "the interval contains 0 and reaches past the margin"
     sentence = first_sentence(with_pair(two, verdict="undecided", difference=0.01, low=-0.01, high=0.03, reason=reason))
-    assert sentence.startswith("Undecided: ")
+    assert sentence.startswith(f"{HERE}: undecided: ")
     assert reason in sentence
 
 
@@ -92,7 +95,7 @@ def test_an_unknown_reason_is_shown_as_stored(two: StudyResults) -> None:
 def test_many_pairs_are_counted_by_verdict(tmp_path: Path) -> None:
     verdicts = dict(enumerate(("same function", "better", "worse", "equivalent", "undecided", "undecided")))
     assert first_sentence(fake_results(tmp_path, arms=4, verdicts=verdicts)) == (
-        "Of 6 pairs of losses, 2 show a real difference, 1 is equivalent within 2.00 percentage points, "
+        f"{HERE}: of 6 pairs of losses, 2 show a real difference, 1 is equivalent within 2.00 percentage points, "
         "2 are undecided and 1 is one and the same function (balanced accuracy; 8 replicates)."
     )
 

@@ -26,10 +26,11 @@ def rows_of(figure: Figure | None) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("arms", [1, 2, 10])
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_every_figure_names_its_table_and_its_unit(tmp_path: Path, arms: int, multi_label: bool) -> None:
-    results, messages = fake_results(tmp_path, arms=arms, multi_label=multi_label), load_messages()
+    results, messages = fake_results(tmp_path, arms=arms, multi_label=multi_label, stopping="planned"), load_messages()
     drawn = {name: draw(results, messages) for name, draw in FIGURES.items()}
     missing = {"confusion"} if multi_label else set()
-    assert {name for name, figure in drawn.items() if figure is None} == missing | ({"forest"} if arms == 1 else set())
+    missing |= {1: {"forest", "verdict_matrix", "looks"}, 2: {"verdict_matrix"}}.get(arms, set())
+    assert {name for name, figure in drawn.items() if figure is None} == missing
     for name, figure in drawn.items():
         if figure is not None:
             assert figure.name == name
@@ -98,3 +99,19 @@ def test_json_in_a_script_element_cannot_leave_it() -> None:
     text = script_safe_json({"name": "</script><!--\u2028&"})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"name": "</script><!--\u2028&"}
+
+
+def test_the_interval_against_replicates_is_for_early_stopping_only(tmp_path: Path) -> None:
+    assert FIGURES["looks"](fake_results(tmp_path, arms=3), load_messages()) is None
+    drawn = rows_of(FIGURES["looks"](fake_results(tmp_path, arms=3, stopping="planned"), load_messages()))
+    assert sum(row["decided"] for row in drawn if "decided" in row) == 3  # once for each pair
+
+
+def test_the_verdict_matrix_mirrors_better_and_worse(tmp_path: Path) -> None:
+    results = fake_results(tmp_path, arms=3, verdicts={0: "better", 1: "equivalent", 2: "undecided"})
+    cells = {
+        (row["row"][0], row["column"]): row["verdict"]
+        for row in rows_of(FIGURES["verdict_matrix"](results, load_messages()))
+    }
+    assert (cells["1", "2"], cells["2", "1"]) == ("better", "worse")
+    assert (cells["1", "3"], cells["3", "1"]) == ("equivalent", "equivalent")

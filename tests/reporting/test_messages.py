@@ -72,6 +72,15 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     yield dataclasses.replace(unusual, plan=plan, tables=base.tables | {"identities": identities})
     yield changed_study(base, {"data": {"resize": "stretch"}, "evidence": {"vary": ("split", "order")}})
     yield dataclasses.replace(base, tables=empty_tables(), gallery=None)
+    for stopping in ("planned", "anytime"):
+        looked = fake_results(folder, arms=4, stopping=stopping, pictures=False)
+        registered = looked.facts["registered"] | {"scope": "population", "margin": None}
+        changes = {"scope": "population", "official_split": stopping == "planned", "registered": registered}
+        yield changed_facts(looked, **changes)
+        yield changed_facts(looked, patients=1)
+    yield changed_facts(base, method="sign_flip")
+    passed = base.tables["checks"].with_columns(status=pl.lit("passed"))
+    yield dataclasses.replace(base, tables=base.tables | {"checks": passed})
 
 
 def answers(folder: Path) -> Iterator[StudyResults]:

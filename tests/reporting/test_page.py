@@ -22,6 +22,11 @@ from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 
 HEADINGS = """
 h2 Answer
+h2 Checks
+h2 Evidence
+h3 Diverged runs
+h3 New patients, by three methods
+h3 For your methods section
 h2 Noise floor
 h2 1 Data
 h3 What the images look like

@@ -20,6 +20,7 @@ Reason = Literal[
     "the interval leaves out 0",
     "the interval contains 0 and reaches past the margin",
     "the interval contains 0, and no margin was stated",
+    "verdicts with and without diverged replicates differ",
 ]
 CODES: tuple[Verdict, ...] = ("better", "worse", "equivalent", "undecided")  # what `classify` counts
 UNDECIDED = CODES.index("undecided")

@@ -16,7 +16,7 @@ from lossassay.study.population_extras import beside_population
 from lossassay.study.stopping import score_table
 
 SCOPES = ("procedure", "population")
-_DIVERGED = "verdicts with and without diverged replicates differ"
+_DIVERGED: stats.Reason = "verdicts with and without diverged replicates differ"
 
 
 def comparison_rows(context: Context) -> Iterable[dict[str, Any]]:
@@ -40,9 +40,9 @@ def comparison_rows(context: Context) -> Iterable[dict[str, Any]]:
                 }
 
 
-def verdicts(context: Context, judged: dict[Pair, Judged]) -> dict[Pair, tuple[stats.Verdict, str]]:
+def verdicts(context: Context, judged: dict[Pair, Judged]) -> dict[Pair, tuple[stats.Verdict, stats.Reason]]:
     """Return word and reason for every compared pair of the primary metric in the study's scope."""
-    found: dict[Pair, tuple[stats.Verdict, str]] = {}
+    found: dict[Pair, tuple[stats.Verdict, stats.Reason]] = {}
     for pair in compared_pairs(context.study):
         if pair not in judged:
             found[pair] = ("same function", "value and gradient are equal for every label")
@@ -98,7 +98,7 @@ def resolution(context: Context, scope: str) -> float | None:
     return max(known) if known else None
 
 
-def _verdict(context: Context, judged: Judged) -> tuple[stats.Verdict, str]:
+def _verdict(context: Context, judged: Judged) -> tuple[stats.Verdict, stats.Reason]:
     margin = context.study.evidence.margin
     return stats.verdict(judged.difference, margin=margin, same_function=False, higher_is_better=_higher(context))
 

@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from lossassay.reporting import formatting
-from lossassay.reporting.charts.common import PANEL_PX, WIDTH_PX, Figure, by_order, inline, tooltips
+from lossassay.reporting.charts.common import PANEL_PX, WIDTH_PX, Figure, by_order, inline, ordered, tooltips
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import (
@@ -111,7 +111,7 @@ def looks(results: StudyResults, messages: Messages) -> Figure | None:
     chart = (
         alt.layer(*layers)
         .properties(width=PANEL_PX, height=PANEL_PX * 0.7)
-        .facet(facet=alt.Facet("pair:N", header=_two_lines(), sort=panels, title=None), columns=3)
+        .facet(facet=alt.Facet("pair:N", header=_two_lines(), sort=by_order(), title=None), columns=3)
         .resolve_scale(y="independent")
     )
     return Figure(
@@ -143,13 +143,13 @@ def _look_data(table: pl.DataFrame, metric: str) -> tuple[alt.InlineData, list[s
         undecided=pl.col("verdict").last() == "undecided", at=pl.col("replicates").max()
     )
     panels = last.sort("undecided", "at", descending=True, maintain_order=True)["pair"].to_list()[:_MOST_PANELS]
-    shown = table.filter(pl.col("pair").is_in(panels))
+    shown = ordered(table, "pair", panels).sort("order", "replicates", maintain_order=True)
     texts = [
         pl.Series(f"{name}_text", [formatting.difference(metric, value) for value in shown[name]], dtype=pl.String)
         for name in ("low", "high")
     ]
     columns = [(pl.col(name) * scale).alias(name) for name in ("difference", "low", "high")]
-    return inline(shown.select("pair", "replicates", "decided", *columns, *texts)), panels
+    return inline(shown.select("order", "pair", "replicates", "decided", *columns, *texts)), panels
 
 
 def _margin(base: Any, half: float) -> list[Any]:
