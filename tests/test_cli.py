@@ -196,3 +196,18 @@ def test_compare_prints_names_with_brackets_as_they_are(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
     assert "[bold]a" in found.stdout
     assert "[red]dice" in found.stdout
+
+
+def test_compare_draws_a_diagram_over_three_data_sets_or_says_why_not(tmp_path: Path) -> None:
+    lines = [
+        f"{name},{d},{r},accuracy,{0.8 + 0.01 * d + 0.001 * r * (name == 'a')}"
+        for name in "ab"
+        for d in range(3)
+        for r in range(4)
+    ]
+    found = lossassay("compare", str(write(tmp_path, HEADER + "\n".join(lines))), "--diagram", str(tmp_path / "drawn"))
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "drawn" / "critical_difference.svg").read_text(encoding="utf-8").startswith("<svg")
+    found = lossassay("compare", str(write(tmp_path, GOOD)), "--diagram", str(tmp_path / "none"))
+    assert found.returncode == 2
+    assert "three or more data sets" in found.stderr

@@ -12,6 +12,9 @@ from lossassay.data.audit import audit as audit_images
 from lossassay.data.cache import open_cache
 from lossassay.data.manifest import Finding, Manifest
 from lossassay.errors import DataError
+from lossassay.reporting.charts.critical_difference import critical_difference as diagram
+from lossassay.reporting.figures import write_figures
+from lossassay.reporting.messages import load_messages
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
 from lossassay.study.compare import ScoreComparison, compare_scores
@@ -44,6 +47,7 @@ __all__ = [
     "cache_entries",
     "clear_cache",
     "compare",
+    "critical_difference",
     "demo",
     "load_study",
     "new",
@@ -275,6 +279,29 @@ def compare(
     return compare_scores(
         path, metric=metric, margin=margin, alpha=alpha, reference=reference, better=better, method=method
     )
+
+
+def critical_difference(found: ScoreComparison, folder: str | Path) -> Path:
+    """Draw the critical-difference diagram of a comparison over three or more data sets, as SVG and PNG.
+
+    Args:
+        found: What `compare` returned.
+        folder: Where critical_difference.svg and .png go; made if it is not there.
+
+    Returns:
+        The path of the SVG file.
+
+    Raises:
+        DataError: With fewer than three data sets.
+    """
+    if found.data_sets is None:
+        raise DataError(
+            "A critical-difference diagram needs three or more data sets in which all systems have scores. "
+            "Add data sets, or leave --diagram out."
+        )
+    level = f"{100 * found.data_sets.wilcoxon_holm.level:.4g}"
+    write_figures([diagram(found.data_sets, level, load_messages())], Path(folder))
+    return Path(folder) / "critical_difference.svg"
 
 
 def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress | None = None) -> Path:

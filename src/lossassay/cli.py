@@ -153,6 +153,10 @@ def compare(
     reference: Annotated[str | None, typer.Option(help="Compare with this system alone; default: all pairs.")] = None,
     better: Annotated[Literal["high", "low"] | None, typer.Option(help="For a metric of your own.")] = None,
     method: Annotated[Literal["t", "sign_flip"], typer.Option(help="Paired t, or max-T sign flips.")] = "t",
+    diagram: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw the critical-difference diagram here (3 or more data sets)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verdicts for scores made elsewhere, paired by replicate; scope is always procedure."""
@@ -162,6 +166,8 @@ def compare(
     found = api.compare(
         scores, metric=metric, margin=margin, alpha=alpha, reference=reference, better=better, method=method
     )
+    if diagram is not None:
+        _say(f"Diagram: {api.critical_difference(found, diagram)}")
     if as_json:
         return _json(found.as_data())
     for table in in_tables(found):

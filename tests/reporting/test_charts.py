@@ -5,14 +5,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from lossassay import stats
 from lossassay.reporting.charts import FIGURES, Figure
 from lossassay.reporting.charts.common import inline, records
+from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.charts.quality import _without_flat_points
 from lossassay.reporting.figures import script_safe_json
 from lossassay.reporting.messages import load_messages
+from lossassay.study.compare_tables import DataSets
 from lossassay.study.results import TABLES
 from tests.reporting.fake_results import empty_tables, fake_results
 
@@ -115,3 +119,25 @@ def test_the_verdict_matrix_mirrors_better_and_worse(tmp_path: Path) -> None:
     }
     assert (cells["1", "2"], cells["2", "1"]) == ("better", "worse")
     assert (cells["1", "3"], cells["3", "1"]) == ("equivalent", "equivalent")
+
+
+def data_sets() -> DataSets:
+    scores = np.random.default_rng(0).normal(size=(10, 3)) + np.array([0.0, 0.2, 4.0])
+    return DataSets(
+        systems=("a_loss", "<b>", "best"),
+        data_sets=tuple(f"set {number}" for number in range(10)),
+        scores=tuple(tuple(row) for row in scores.tolist()),
+        friedman=stats.friedman(scores),
+        nemenyi=stats.nemenyi(scores, alpha=0.05),
+        wilcoxon_holm=stats.wilcoxon_holm(scores, alpha=0.05),
+    )
+
+
+def test_the_critical_difference_diagram_joins_what_was_not_shown_to_differ() -> None:
+    figure = critical_difference(data_sets(), "95", load_messages())
+    rows = rows_of(figure)
+    assert next(row["label"] for row in rows if "label" in row) == "best"
+    bars = [row for row in rows if "low" in row]
+    assert len(bars) == 1
+    assert bars[0]["low"] > 1  # the best system is in no group
+    assert "10 data sets" in figure.subtitle

@@ -14,6 +14,7 @@ from lossassay.config import Study
 from lossassay.errors import UnknownNameError
 from lossassay.reporting import answer
 from lossassay.reporting.charts import FIGURES
+from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.page import render
@@ -21,6 +22,7 @@ from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
 from lossassay.study.results import StudyResults
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
+from tests.reporting.test_charts import data_sets
 
 
 class Recorder(Messages):
@@ -124,6 +126,7 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
     for results in answers(tmp_path):
         answer.headline(results, recorder)
         answer.pair_rows(results, recorder)
+    critical_difference(data_sets(), "95", recorder)
     for name in (*YARDSTICKS, "sensitivity", "specificity", "precision", "auroc", "average_precision", "f1"):
         recorder(f"metric.{name}.name")
         recorder(f"metric.{name}.gloss")

@@ -5,13 +5,16 @@ another seed, and the seeds are fixed.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.evidence import DOCS, newest_record, read_counts, write_counts
 from benchmarks.evidence_cells import ALPHA, CELLS, Cell
 from benchmarks.evidence_errors import Counts, false_words, gate, judge
 from benchmarks.evidence_replicates import QUESTIONS, judge_replicates, quantile
+from benchmarks.evidence_tables import TABLES, share, tables, write_docs
 from lossassay.stats import CODES, Looks, race
 
 STUDIES = 2_000
@@ -114,3 +117,26 @@ def test_each_cell_and_chunk_has_random_numbers_of_its_own() -> None:
     assert np.array_equal(first.draw(0, 4)[0], first.draw(0, 4)[0])
     assert not np.array_equal(first.draw(0, 4)[0], first.draw(1, 4)[0])
     assert not np.array_equal(first.draw(0, 4)[0], second.draw(0, 4)[0][:, :5])
+
+
+def test_the_page_holds_the_tables_of_the_newest_record() -> None:
+    made = tables(read_counts(newest_record() / "counts.csv"))
+    assert set(made) == set(TABLES)
+    page = DOCS.read_text(encoding="utf-8")
+    for name, text in made.items():
+        assert f"<!-- table: {name} -->\n{text}\n<!-- end -->" in page, name
+
+
+def test_counts_are_written_and_read_and_only_their_own_table_is_replaced(tmp_path: Path) -> None:
+    name = "equal arms, normal, 2 arms, fixed 5"
+    found = {"errors": {name: judge(name, 0, 400)}}
+    write_counts(tmp_path / "counts.csv", found)
+    assert read_counts(tmp_path / "counts.csv") == found
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- table: equal arms -->\nold\n<!-- end -->\nb\n<!-- table: auroc -->\nkept\n<!-- end -->\n")
+    write_docs(page, found)
+    text = page.read_text()
+    assert f"| normal | 2 | {share(found['errors'][name]['false'], 400)} |" in text
+    assert "old" not in text
+    assert text.startswith("a\n")
+    assert "kept" in text

@@ -55,12 +55,12 @@ class Stages:
     def reached(self, there: Collection[str]) -> int:
         """Return the replicates of the last look that all needed runs are there for, or that was gone past."""
         stored = [entry for entry in self.plan["runs"] if entry["id"] in there]
-        furthest = max((entry["replicate"] + 1 for entry in stored), default=0)
+        furthest: int = max((entry["replicate"] + 1 for entry in stored), default=0)
         needed = set(self.needed(there))
         open_looks = [entry["replicate"] + 1 for entry in self.plan["runs"] if entry["id"] in needed]
         if self.looks.kind == "fixed" or not open_looks or furthest > max(open_looks):
             return furthest
-        return max(min(open_looks) - 1, min(furthest, self.looks.first))
+        return int(max(min(open_looks) - 1, min(furthest, self.looks.first)))
 
     def table(self, there: Collection[str], replicates: int) -> list[list[Run | None]]:
         """Return the runs of each arm, by replicate, None where there is none."""
