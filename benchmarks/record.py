@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = Path(__file__).parent / "records"
-TABLES = ("runs", "arms", "comparisons", "noise_floor", "identities", "costs")
+TABLES = ("runs", "arms", "comparisons", "ranks", "looks", "control", "checks", "noise_floor", "identities", "costs")
 
 
 def commit() -> str:
@@ -50,7 +50,13 @@ def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         "scope": facts["scope"],
         "alpha": facts["alpha"],
         "margin": facts["margin"],
-        "replicates": facts["replicates_planned"],
+        "stopping": facts["stopping"],
+        "arms_stopped_at": facts["arms_stopped_at"],
+        "runs_finished": facts["runs_finished"],
+        "runs_saved": facts["runs_saved"],
+        "train_seconds_total": facts["train_seconds_total"],
+        "registered": facts["registered"],
+        "changes": facts["changes"],
         "same_function_pairs": facts["same_function_pairs"],
     }
 
