@@ -220,9 +220,7 @@ def _required(found: Found) -> list[tuple[str, str, bool]]:
         name, worst = max(gated, key=lambda one: one[1]["false"] / one[1]["studies"])
         limit = f"{100 * gate(int(worst['studies'])):.1f} %"
         text = f"{len(over)} of {len(gated)} above; largest {share(worst['false'], worst['studies'])} % ({name})"
-        rows.append(
-            (f"any false verdict in at most {limit} of studies, every cell of exchangeable arms", text, not over)
-        )
+        rows.append((f"any false verdict in at most {limit} of studies, every gated cell", text, not over))
     for noise, replicates_ in (("normal", 5), ("normal", 10), ("normal", 30)):
         pair = found.get("errors", {}).get(f"equal arms, {noise}, 2 arms, fixed {replicates_}")
         if pair:
