@@ -169,7 +169,7 @@ def test_equal_scores_give_0_and_equal_differences_no_certainty() -> None:
     assert far.low > 0
     assert far.p_adjusted == max(2**-7, 3 * (1 - 0.39 / 0.79) ** 8)
     constant = max_t(np.full((8, 2), 0.7), [(0, 1)], alpha=0.05)[0]
-    assert (constant.low, constant.high, constant.p_adjusted) == (0, 0, 1)
+    assert (constant.low, constant.high, constant.p_adjusted) == (-np.inf, np.inf, 1)
 
 
 def test_equal_differences_of_one_pair_do_not_hide_the_others() -> None:

@@ -52,9 +52,14 @@ def test_swapping_the_arms_turns_the_sign(values: list[float], family_size: int)
     assert ab.p_adjusted == pytest.approx(ba.p_adjusted)
 
 
-def test_equal_scores_give_an_interval_of_exactly_0() -> None:
-    found = one([0.0, 0.0, 0.0])
-    assert (found.estimate, found.low, found.high, found.p_value, found.p_adjusted) == (0, 0, 0, 1, 1)
+def test_scores_that_are_all_one_number_decide_nothing() -> None:
+    """Two arms that are always right on a small test part are not known to be equal."""
+    found = paired_differences(np.ones((5, 2)), [(0, 1)], alpha=0.05, family_size=1)[0]
+    assert (found.estimate, found.low, found.high, found.p_value) == (0, -np.inf, np.inf, 1)
+    assert verdict(found, margin=0.5, same_function=False, higher_is_better=True) == (
+        "undecided",
+        "all scores are one number, which shows no spread",
+    )
 
 
 def test_equal_differences_decide_only_when_the_sign_flip_test_does() -> None:

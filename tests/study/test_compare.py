@@ -245,7 +245,7 @@ def test_a_constant_difference_has_a_defined_interval(tmp_path: Path) -> None:
 def test_scores_that_are_all_zero(tmp_path: Path) -> None:
     found = compare_scores(write_scores(tmp_path, {"d": {"a": np.zeros(5), "b": np.zeros(5)}}), margin=0.01)
     row = rows_of(found)["a", "b"]
-    assert (row["difference"], row["low"], row["high"], row["verdict"]) == (0.0, 0.0, 0.0, "equivalent")
+    assert (row["difference"], row["low"], row["high"], row["verdict"]) == (0.0, None, None, "undecided")
 
 
 def test_how_many_more_replicates_counts_the_whole_family(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _REASONS = {
     "the interval contains 0, and no margin was stated": "reason.no_margin",
     "the interval lies inside the margin and leaves out 0": "reason.below_margin",
     "this method cannot decide with so few replicates": "reason.method_floor",
+    "all scores are one number, which shows no spread": "reason.constant",
     "verdicts with and without diverged replicates differ": "reason.diverged",
 }
 _NOTES = {

@@ -168,7 +168,8 @@ class _Family:
         critical = (most * strength / (1 - strength)) ** 0.5 if strength < 1 else np.inf
         unseen = 1 - (alpha / max(1, self.size)) ** (1 / np.maximum(self.count, 1))
         with np.errstate(invalid="ignore"):
-            half = np.where(self.equal, unseen * self.score_range, critical * self.error)
+            of_equal = np.where(self.score_range > 0, unseen * self.score_range, np.inf)
+            half = np.where(self.equal, of_equal, critical * self.error)
         undecidable = (2.0 ** (1 - self.count) > alpha) | ~np.isfinite(critical)
         half = np.where(undecidable, np.inf, half)
         low, high = self.mean - half, self.mean + half

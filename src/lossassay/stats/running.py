@@ -77,7 +77,8 @@ def limits(
     agree. Of n equal differences it is known only that another value comes with a chance of at most
     :math:`u = 1 - chance^{1/n}`, and it is taken to lie as far away as the scores of the two arms range: the interval
     is d ± u · range; and it is stretched to 0 unless n equal signs alone are rarer than ``chance``,
-    :math:`2^{1-n} \le chance`.
+    :math:`2^{1-n} \le chance`. Where all scores of both arms are one number not even a range is known, and the interval
+    is endless.
 
     Args:
         running: The differences.
@@ -93,7 +94,8 @@ def limits(
         half = critical[of_count] * running.error
     known = (running.count >= 2) & np.isfinite(critical[of_count])
     unseen = 1 - chance[of_count] ** (1 / np.maximum(running.count, 1))
-    half = np.where(running.equal, unseen * running.score_range, half)
+    of_equal = np.where(running.score_range > 0, unseen * running.score_range, np.inf)
+    half = np.where(running.equal, of_equal, half)
     half = np.where(known, half + widen, np.inf)
     mean = np.where(np.isnan(running.mean), 0.0, running.mean)
     low, high = mean - half, mean + half

@@ -15,6 +15,7 @@ Reason = Literal[
     "value and gradient are equal for every label",
     "fewer than two replicates",
     "this method cannot decide with so few replicates",
+    "all scores are one number, which shows no spread",
     "the interval lies inside the margin",
     "the interval lies inside the margin and leaves out 0",
     "the interval leaves out 0",
@@ -72,6 +73,8 @@ def reason(difference: PairedDifference, margin: float | None) -> Reason:
     low, high = difference.low, difference.high
     if difference.num_pairs < 2:
         return "fewer than two replicates"
+    if not (isfinite(low) and isfinite(high)) and difference.estimate == 0:
+        return "all scores are one number, which shows no spread"
     if not (isfinite(low) and isfinite(high)):
         return "this method cannot decide with so few replicates"
     leaves_out_zero = low > 0 or high < 0
