@@ -159,7 +159,7 @@ def _words(
 def _more(context: Context, pair: Pair, judged: Judged) -> stats.MoreReplicates | None:
     own = differences(context.table[pair[0]], context.table[pair[1]], context.metric)
     own = own[np.isfinite(own)]
-    if len(own) < 2 or np.ptp(own) == 0:
+    if context.missing or len(own) < 2 or np.ptp(own) == 0:  # an unfinished study goes on by itself
         return None
     return stats.more_replicates(
         estimate=judged.difference.estimate,
