@@ -171,6 +171,7 @@ STUDIES = st.fixed_dictionaries(
             optional={
                 "model": st.sampled_from(list(MODELS)),
                 "precision": st.sampled_from(["auto", "fp32", "bf16"]),
+                "kernels": st.sampled_from(["auto", "plain", "fused"]),
                 "threads": st.just("auto") | st.integers(1, 64),
                 "augment": st.fixed_dictionaries({"flip": st.booleans(), "shift": st.floats(0, 0.5)}),
             },

@@ -54,27 +54,38 @@ def test_resumed_after_any_epoch_equals_uninterrupted_bit_for_bit(training: dict
         assert [r.train_loss for r in resumed.history] == [r.train_loss for r in straight.history]
 
 
-def test_bf16_resumes_with_the_same_bits_too() -> None:
-    spec, saved = with_engine(make_spec(epochs=3), precision="bf16"), []
+@pytest.mark.parametrize(("precision", "kernels"), [("bf16", "plain"), ("bf16", "fused"), ("fp32", "fused")])
+def test_the_fast_ways_resume_with_the_same_bits_too(precision: str, kernels: str) -> None:
+    spec, saved = with_engine(make_spec(epochs=3), precision=precision, kernels=kernels), []
     straight = one.train(spec, make_data(), save=lambda checkpoint: saved.append(frozen(checkpoint)))
     assert same_bits(straight, one.train(spec, make_data(), resume=saved[0]))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("engine", [{"precision": "fp32"}, {"precision": "bf16"}, {"kernels": "fused"}])
 @pytest.mark.parametrize("weights", ["none", "balanced", (1.0, 2.0, 3.0)])
-def test_categorical_equals_sparse_bit_for_bit_over_a_whole_run(precision: str, weights: object) -> None:
+def test_categorical_equals_sparse_bit_for_bit_over_a_whole_run(engine: dict[str, str], weights: object) -> None:
     data = make_data()
-    dense = one.train(
-        with_engine(make_spec("categorical_crossentropy", class_weights=weights), precision=precision), data
-    )
-    sparse = one.train(
-        with_engine(make_spec("sparse_categorical_crossentropy", class_weights=weights), precision=precision), data
-    )
+    dense = one.train(with_engine(make_spec("categorical_crossentropy", class_weights=weights), **engine), data)
+    sparse = one.train(with_engine(make_spec("sparse_categorical_crossentropy", class_weights=weights), **engine), data)
     assert same_bits(dense, sparse)
     assert dense.test_loss == sparse.test_loss
     assert dense.init_digest == sparse.init_digest
     assert dense.order_digest == sparse.order_digest
     assert (dense.label_bytes, sparse.label_bytes) == (50 * 3 * 4, 50 * 4)
+
+
+def test_fused_kernels_learn_what_plain_ones_do() -> None:
+    plain = one.train(make_spec(epochs=1), make_data())
+    fused = one.train(with_engine(make_spec(epochs=1), kernels="fused"), make_data())
+    assert list(fused.weights) == list(plain.weights)
+    assert fused.init_digest == plain.init_digest
+    assert fused.history[0].train_loss == pytest.approx(plain.history[0].train_loss, rel=1e-3)
+    assert not same_bits(plain, fused)
+
+
+def test_loading_is_a_part_of_training_time() -> None:
+    record = one.train(make_spec(epochs=1), make_data()).history[0]
+    assert 0 < record.loading_seconds < record.train_seconds
 
 
 def test_another_seed_gives_another_run() -> None:

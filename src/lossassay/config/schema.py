@@ -87,6 +87,7 @@ class TrainingConfig(Frozen):
     augment: AugmentConfig = AugmentConfig()
     selection: Literal["best", "last"] = "best"  # epoch whose weights are kept, by the validation yardstick
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    kernels: Literal["auto", "plain", "fused"] = "auto"  # how blocks are computed; fused needs the extra `fast`
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"  # per run
 
@@ -100,6 +101,8 @@ ARM_TRAINING_KEYS = (
     "momentum",
     "schedule",
     "class_weights",
+    "precision",
+    "kernels",
 )
 
 

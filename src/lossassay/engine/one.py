@@ -14,7 +14,8 @@ from lossassay import losses, metrics
 from lossassay.catalogue.losses import LossSpec, Task
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import measure
-from lossassay.engine.batches import Preprocessor, augment, batches, epoch_order, pixel_statistics
+from lossassay.engine.batches import batches, epoch_order, pixel_statistics
+from lossassay.engine.feed import Batch, Feed
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
 from lossassay.engine.seeds import derive
 from lossassay.engine.spec import (
@@ -73,11 +74,11 @@ def seconds_per_image(run: RunSpec, data: RunData, *, steps: int = 3) -> float:
         state = _State(bench)
         state.model.train()
         rows = next(batches(epoch_order(data.train, run.seeds.order, 1), run.training.batch_size))
-        draws = torch.Generator().manual_seed(0)
         seconds = []
         for _ in range(1 + steps):
             started = time.perf_counter()
-            loss, _correct_decisions = _step(bench, state, rows, run.training.learning_rate, draws)
+            batch = next(_batches(bench, rows, epoch=1))
+            loss, _correct_decisions = _step(bench, state, batch, run.training.learning_rate)
             float(loss)  # waits for the device
             seconds.append(time.perf_counter() - started)
         return min(seconds[1:]) / len(rows)
@@ -103,9 +104,7 @@ class _Bench:
     run: RunSpec
     data: RunData
     loss: losses.Loss
-    labels: torch.Tensor  # of all rows, in the loss's encoding
-    row_weights: torch.Tensor  # class weight of each row, [N]
-    preprocess: Preprocessor
+    feed: Feed
     pixel_mean: tuple[float, ...]
     pixel_sd: tuple[float, ...]
     total_steps: int
@@ -117,14 +116,11 @@ class _Bench:
         labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding)
         mean, sd = pixel_statistics(data.images, data.train)
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
-        device = run.engine.device
         return cls(
             run=run,
             data=data,
             loss=loss,
-            labels=labels.to(device),
-            row_weights=_row_weights(run, data).to(device),
-            preprocess=Preprocessor(data.images, mean, sd, device),
+            feed=Feed(data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device),
             pixel_mean=mean,
             pixel_sd=sd,
             total_steps=steps * run.training.epochs,
@@ -160,6 +156,10 @@ def _new_model(run: RunSpec, data: RunData) -> Any:
         load_weights(model, run.training.weights)
     if run.training.freeze_features:
         freeze_features(model)
+    if run.engine.kernels == "fused":
+        from lossassay.engine.fused import fuse  # needs numba, and time to load
+
+        fuse(model)
     memory_format = torch.channels_last if data.images.ndim == 4 else torch.channels_last_3d
     return model.to(device=run.engine.device, memory_format=memory_format)  # type: ignore[call-overload]
 
@@ -218,15 +218,14 @@ def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     """One pass over the training part, then the validation part; updates the state."""
     run, data, epoch = bench.run, bench.data, state.epoch + 1
     _seed_dropout(derive(run.seeds.dropout, epoch), run.engine.device)
-    draws = torch.Generator().manual_seed(derive(run.seeds.augmentation, epoch))
     loss_sum = torch.zeros((), device=run.engine.device)
     correct = torch.zeros((), device=run.engine.device)
-    started = time.perf_counter()
+    bench.feed.seconds, started = 0.0, time.perf_counter()
     state.model.train()
     step = bench.total_steps // run.training.epochs * (epoch - 1)
-    for rows in batches(epoch_order(data.train, run.seeds.order, epoch), run.training.batch_size):
+    for batch in _batches(bench, epoch_order(data.train, run.seeds.order, epoch), epoch):
         rate = learning_rate_at(step, bench.total_steps, run.training)
-        batch_loss, batch_correct = _step(bench, state, rows, rate, draws)
+        batch_loss, batch_correct = _step(bench, state, batch, rate)
         loss_sum += batch_loss
         correct += batch_correct
         step += 1
@@ -239,6 +238,12 @@ def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     return record
 
 
+def _batches(bench: _Bench, rows: Array, epoch: int) -> Iterator[Batch]:
+    training = bench.run.training
+    draws = torch.Generator().manual_seed(derive(bench.run.seeds.augmentation, epoch))
+    return bench.feed.training(rows, training.batch_size, training.augment, draws)
+
+
 def _seed_dropout(seed: int, device: str) -> None:
     """Seed the generator that layers draw from on this device, and no other."""
     if device == "cuda":
@@ -249,25 +254,20 @@ def _seed_dropout(seed: int, device: str) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def _step(
-    bench: _Bench, state: _State, rows: Array, rate: float, draws: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _step(bench: _Bench, state: _State, batch: Batch, rate: float) -> tuple[torch.Tensor, torch.Tensor]:
     """One gradient step; returns the sum of the batch's losses and its number of correct decisions."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     engine = bench.run.engine
-    images = augment(bench.preprocess(rows), bench.run.training.augment, draws)
-    index = torch.from_numpy(rows).to(engine.device)
-    labels = bench.labels[index]
     with torch.autocast(engine.device, dtype=torch.bfloat16, enabled=engine.precision == "bf16"):
-        scores = state.model(images)
+        scores = state.model(batch.images)
     scores = scores.float()
-    per_example = bench.loss(scores, labels)
-    loss = (per_example * bench.row_weights[index]).sum() / len(rows)  # the only reduction, for every label encoding
+    per_example = bench.loss(scores, batch.labels)
+    loss = (per_example * batch.weights).sum() / len(batch.weights)  # the only reduction, for every label encoding
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
-    return loss.detach() * len(rows), _correct(scores.detach(), labels, bench.data.task)
+    return loss.detach() * len(batch.weights), _correct(scores.detach(), batch.labels, bench.data.task)
 
 
 def _correct(scores: torch.Tensor, labels: torch.Tensor, task: Task) -> torch.Tensor:
@@ -299,6 +299,7 @@ def _validated(
         validation_nll=values["nll"],
         learning_rate=rate,
         train_seconds=seconds,
+        loading_seconds=bench.feed.seconds,
         evaluation_seconds=time.perf_counter() - started,
     )
 
@@ -307,9 +308,8 @@ def _validated(
 def _predict(bench: _Bench, model: nn.Module, rows: Array) -> tuple[Predictions, float]:
     """Scores in fp32, probabilities by the loss's link, and the run's own loss."""
     model.eval()
-    parts = [model(bench.preprocess(chunk)).float() for chunk in batches(rows, bench.run.training.batch_size)]
-    scores = torch.cat(parts)
-    labels = bench.labels[torch.from_numpy(rows).to(scores.device)]
+    scores = torch.cat([model(images).float() for images in bench.feed.evaluation(rows, bench.run.training.batch_size)])
+    labels = bench.feed.labels[torch.from_numpy(rows).to(scores.device)]
     own_loss = float(bench.loss(scores, labels).mean())
     probabilities = to_probabilities(scores, bench.loss.spec, bench.data.task)
     return Predictions(rows=rows, scores=scores.cpu().numpy(), probabilities=probabilities.cpu().numpy()), own_loss
@@ -355,7 +355,7 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
         weights={name: tensor.detach().cpu().contiguous() for name, tensor in state.best_weights.items()},
         pixel_mean=bench.pixel_mean,
         pixel_sd=bench.pixel_sd,
-        label_bytes=bench.labels[torch.from_numpy(data.train).to(run.engine.device)].nbytes,
+        label_bytes=bench.feed.labels[torch.from_numpy(data.train).to(run.engine.device)].nbytes,
         peak_memory_bytes=measure.peak_memory_bytes(run.engine.device),
         init_digest=bench.init_digest,
         order_digest=measure.digest_of_orders(data.train, run.seeds.order, run.training.epochs),

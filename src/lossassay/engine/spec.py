@@ -1,6 +1,6 @@
 """What the engine is told (a run and its data) and what it answers (a result)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,12 +21,22 @@ class EngineChoice:
         device: Where.
         precision: ``"fp32"`` is exact single precision (no TF32); ``"bf16"`` trains under autocast and evaluates
             in fp32.
+        kernels: ``"plain"`` computes every layer by itself; ``"fused"`` uses `engine.fused` where its blocks occur.
         threads: Processor threads of one run.
     """
 
     device: Literal["cpu", "cuda", "mps"]
     precision: Literal["fp32", "bf16"]
     threads: int
+    kernels: Literal["plain", "fused"] = "plain"  # folders from before there were others do not say
+
+    def of(self, training: TrainingConfig) -> "EngineChoice":
+        """Return how a run with this recipe is computed: an arm may ask for a precision or kernels of its own."""
+        return replace(
+            self,
+            precision=self.precision if training.precision == "auto" else training.precision,
+            kernels=self.kernels if training.kernels == "auto" else training.kernels,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +87,7 @@ class EpochRecord:
     validation_nll: float
     learning_rate: float
     train_seconds: float
+    loading_seconds: float  # of these, spent on making batches
     evaluation_seconds: float
 
 

@@ -75,12 +75,13 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
     """Return what is written beside a run's result, what to train, and what to train it on."""
     entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
     arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] == CONTROL_ARM else entry["arm"]]
+    training = TrainingConfig.model_validate(arm["training"])
     spec = RunSpec(
         loss=arm["loss"],
         hyper_parameters=arm["hyper_parameters"],
-        training=TrainingConfig.model_validate(arm["training"]),
+        training=training,
         seeds=Seeds(**entry["seeds"]),
-        engine=EngineChoice(**bench.plan["engine"]),
+        engine=EngineChoice(**bench.plan["engine"]).of(training),
         metric=bench.plan["metric"],
     )
     parts = bench.parts[entry["replicate"]]

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,13 @@ import torch
 from lossassay.catalogue.models import MODELS
 from lossassay.config import TrainingConfig
 from lossassay.engine.spec import EngineChoice
+from lossassay.errors import ModelError
 from lossassay.models import build
+
+# For the environment of a process that trains: the C library (glibc; others do not read it) then keeps what torch
+# frees for the next step. By default it gives large blocks back, and the system clears every page of them anew: at
+# 300 px that took a quarter of the time.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**36)}
 
 _FASTER = 1.15  # bf16 is chosen where it is at least this much faster: below that, exactness is worth more
 _PROCESS_BYTES = 600 * 2**20  # of a worker before its first batch: Python, torch, the libraries
@@ -55,7 +62,7 @@ def core_count() -> int:
 
 
 def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int) -> EngineChoice:
-    """Fix device, precision and threads for a study.
+    """Fix device, precision, kernels and threads for a study.
 
     Threads do not depend on how many workers are asked for, so that this changes no result.
 
@@ -63,17 +70,47 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
         training: What the study asks for.
         activation_bytes: Of one image in fp32, forward.
         num_runs: Of the whole study; fewer runs than cores get several threads each.
+
+    Raises:
+        ModelError: If fused kernels are asked for where they cannot work.
     """
     device = training.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision: Literal["fp32", "bf16"] = (
-        _fastest_precision(device) if training.precision == "auto" else training.precision
-    )
-    if training.threads != "auto":
-        return EngineChoice(device=device, precision=precision, threads=training.threads)
     at_once = min(num_runs, runs_that_fit(device, run_memory_bytes(training.batch_size, activation_bytes)))
-    return EngineChoice(device=device, precision=precision, threads=max(1, core_count() // max(1, at_once)))
+    fitting = max(1, core_count() // max(1, at_once))
+    return EngineChoice(
+        device=device,
+        precision=_fastest_precision(device) if training.precision == "auto" else training.precision,
+        kernels=usable_kernels(device, training, "training"),
+        threads=fitting if training.threads == "auto" else training.threads,
+    )
+
+
+def usable_kernels(device: str, training: TrainingConfig, where: str) -> Literal["plain", "fused"]:
+    """Return fused kernels wherever they work.
+
+    Args:
+        device: Where runs are computed.
+        training: What is asked for.
+        where: The place of that in the study file, for the message.
+
+    Raises:
+        ModelError: If fused kernels are asked for where they cannot work.
+    """
+    if training.kernels == "plain":
+        return "plain"
+    obstacles = []
+    if device != "cpu":
+        obstacles.append(f"they are written for processors, and the device is {device}")
+    if find_spec("numba") is None:
+        obstacles.append("numba is not installed (pip install 'lossassay[fast]')")
+    if training.kernels == "fused" and obstacles:
+        raise ModelError(
+            f'{where}: kernels = "fused" cannot be had: {"; ".join(obstacles)}. '
+            'Set kernels = "auto" to use them where they work, or "plain".'
+        )
+    return "plain" if obstacles else "fused"
 
 
 def run_memory_bytes(batch_size: int, activation_bytes: int) -> int:

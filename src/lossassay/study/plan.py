@@ -19,11 +19,11 @@ from lossassay.engine.spec import Array, EngineChoice, RunSpec
 from lossassay.errors import LabelError, StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
 from lossassay.study.identity import Identity, find_identities, gradient_scales
-from lossassay.study.machine import choose_engine, run_memory_bytes
+from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels
 
 # Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
-RESULTS_VERSION = 2
-_TRAINING_VERSION = 1  # the part of it that alters trained runs, and with them their names
+RESULTS_VERSION = 3
+_TRAINING_VERSION = 2  # the part of it that alters trained runs, and with them their names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Plan:
         digest: Of the data.
         metric: The primary yardstick.
         splits: One for each replicate.
-        engine: Device, precision and threads of every run.
+        engine: Device, precision, kernels and threads of every run whose arm asks for nothing else.
         model: Parameters and work.
         run_memory_bytes: About what one run needs.
         identities: Of every pair of arms.
@@ -82,7 +82,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         LabelError: If an arm's loss cannot train these labels.
         StudyFileError: If the metric is not defined for them.
         DataError: If the rows cannot be split.
-        ModelError: If the model cannot be built for the images.
+        ModelError: If the model cannot be built for the images, or not with the kernels that an arm asks for.
     """
     manifest = cache.manifest
     _check_losses(study, manifest)
@@ -94,6 +94,8 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     ]
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
+    for arm in study.arms:
+        usable_kernels(engine.device, study.training_of(arm), f"arm {arm.name!r}")
     return Plan(
         study=study,
         manifest=manifest,
@@ -134,12 +136,13 @@ def _planned_runs(
         if study.evidence.control:
             trained.append((CONTROL_ARM, reference, control_seeds(study.evidence.seed, replicate, own)))
         for name, arm, run_seeds in trained:
+            training = study.training_of(arm)
             spec = RunSpec(
                 loss=arm.loss,
                 hyper_parameters=arm.hyper_parameters,
-                training=study.training_of(arm),
+                training=training,
                 seeds=run_seeds,
-                engine=engine,
+                engine=engine.of(training),
                 metric=metric,
             )
             yield PlannedRun(id=run_id(spec, study, digest), arm=name, replicate=replicate, spec=spec)
@@ -147,7 +150,7 @@ def _planned_runs(
 
 def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
     """Return the hash of everything that determines a run; the name of an arm or a study is no part of it."""
-    training = spec.training.model_dump(mode="json", exclude={"device", "precision", "threads"})
+    training = spec.training.model_dump(mode="json", exclude={"device", "precision", "kernels", "threads"})
     everything = {
         "results_version": _TRAINING_VERSION,
         "torch": torch.__version__,
