@@ -46,7 +46,7 @@ def fuse(model: nn.Module) -> int:
     for module in list(model.modules()):
         for name, child in module.named_children():
             if _fits(child):
-                setattr(module, name, FusedBlock(*child.children()))
+                setattr(module, name, FusedBlock(*child.children()).train(child.training))
                 number += 1
     return number
 
@@ -63,19 +63,22 @@ def _fits(block: nn.Module) -> bool:
 
 
 class FusedBlock(nn.Sequential):
-    """Convolution, ReLU, batch normalisation, max pooling: trained in one pass, evaluated as the plain modules."""
+    """Convolution, ReLU, batch normalisation, max pooling; evaluated to the same bits as the plain modules."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return what the four modules return, [B C H W] to [B C' H//2 W//2]."""
         pooled: Tensor
-        if self.training and images.device.type == "cpu" and min(images.shape[-2:]) > 1:
-            parts: Any = tuple(self)
-            values, norm = parts[0](images), parts[2]
+        parts: Any = tuple(self)
+        convolution, norm = parts[0], parts[2]
+        if images.device.type != "cpu" or min(images.shape[-2:]) < 2 or (torch.is_grad_enabled() and not self.training):
+            pooled = super().forward(images)
+        elif self.training:
             norm.num_batches_tracked.add_(1)
             statistics = (norm.running_mean, norm.running_var, norm.momentum, norm.eps)
-            pooled = ReluNormPool.apply(values, norm.weight, norm.bias, *statistics)
-        else:
-            pooled = super().forward(images)
+            pooled = ReluNormPool.apply(convolution(images), norm.weight, norm.bias, *statistics)
+        else:  # rounding keeps order, so the extreme of normalised values is the normalised extreme
+            values = convolution(images).contiguous(memory_format=torch.channels_last)
+            pooled = norm(_extremes(values, _signs(norm.weight))[0])
         return pooled
 
 
@@ -101,13 +104,10 @@ class ReluNormPool(torch.autograd.Function):
     ) -> Tensor:
         """Pool, count, normalise; moves the running statistics as `torch.nn.BatchNorm2d` does."""
         values = values.contiguous(memory_format=torch.channels_last)
-        batch, channels, height, width = values.shape
-        extremes = _empty(values, height // 2, width // 2)
-        sign = np.where(weight.detach().numpy() < 0, np.float32(-1), np.float32(1))
-        sums = np.zeros((2, batch, channels))  # of each image: of values, of squares
-        _over_images(_pool, batch, _pixels(values), _pixels(extremes), sums[0], sums[1], sign)
-        count = batch * height * width
-        mean, squares = sums.sum(axis=1) / count
+        batch, _channels, height, width = values.shape
+        count, sign = batch * height * width, _signs(weight)
+        extremes, sums = _extremes(values, sign)
+        mean, squares = sums / count
         variance = np.maximum(squares - mean * mean, 0)
         _follow(running_mean, mean, momentum)
         _follow(running_var, variance * (count / (count - 1)), momentum)
@@ -139,9 +139,18 @@ class ReluNormPool(torch.autograd.Function):
         return values, *by_parameter, None, None, None, None
 
 
-def _empty(like: Tensor, height: int, width: int) -> Tensor:
-    shape = (*like.shape[:2], height, width)
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+def _signs(weight: Tensor) -> Array:
+    return np.where(weight.detach().numpy() < 0, np.float32(-1), np.float32(1))
+
+
+def _extremes(values: Tensor, sign: Array) -> tuple[Tensor, Array]:
+    """Return after ReLU the extreme of each window, and for each channel the sums of values and of squares, [2 C]."""
+    batch, channels, height, width = values.shape
+    shape = (batch, channels, height // 2, width // 2)
+    extremes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
+    sums = np.zeros((2, batch, channels))  # of each image, so that the number of threads changes no result
+    _over_images(_pool, batch, _pixels(values), _pixels(extremes), sums[0], sums[1], sign)
+    return extremes, sums.sum(axis=1)
 
 
 def _pixels(images: Tensor) -> Array:

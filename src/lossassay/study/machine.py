@@ -19,11 +19,6 @@ from lossassay.engine.spec import EngineChoice
 from lossassay.errors import ModelError
 from lossassay.models import build
 
-# For the environment of a process that trains: the C library (glibc; others do not read it) then keeps what torch
-# frees for the next step. By default it gives large blocks back, and the system clears every page of them anew: at
-# 300 px that took a quarter of the time.
-KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**36)}
-
 _FASTER = 1.15  # bf16 is chosen where it is at least this much faster: below that, exactness is worth more
 _PROCESS_BYTES = 600 * 2**20  # of a worker before its first batch: Python, torch, the libraries
 _BACKWARD = 3.0  # activations, their gradients and working space, in units of the activations
@@ -129,6 +124,21 @@ def default_workers(engine: EngineChoice, memory_bytes: int) -> int:
     """Return how many workers give the highest total throughput."""
     fit = runs_that_fit(engine.device, memory_bytes)
     return max(1, min(fit, core_count() // engine.threads)) if engine.device == "cpu" else 1
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """Return the environment variables of a process that trains.
+
+    The C library (glibc; others do not read this) keeps what torch frees for the next step. By default it gives large
+    blocks back, and the system clears every page of them anew: at 300 px that took a quarter of the time.
+    """
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "MALLOC_MMAP_THRESHOLD_": str(2**33),
+        "MALLOC_TRIM_THRESHOLD_": str(2**36),
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with a fixed workspace
+    }
 
 
 def _fastest_precision(device: str) -> Literal["fp32", "bf16"]:

@@ -16,7 +16,7 @@ from lossassay.study.analyse import analyse
 from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
 from lossassay.study.gallery import write_gallery
-from lossassay.study.machine import KEEP_FREED_MEMORY, default_workers
+from lossassay.study.machine import default_workers, worker_environment
 from lossassay.study.outlook import outlook, refuse
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.registered import register
@@ -171,11 +171,6 @@ def _train(folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: 
         workers=workers,
         on_message=on_message,
         more=needed,
-        environment={
-            "OMP_NUM_THREADS": str(plan.engine.threads),
-            "MKL_NUM_THREADS": str(plan.engine.threads),
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with a fixed workspace
-            **KEEP_FREED_MEMORY,
-        },
+        environment=worker_environment(plan.engine.threads),
     )
     return failures
