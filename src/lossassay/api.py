@@ -240,7 +240,8 @@ def plan_in_words(planned: PlannedStudy) -> list[str]:
     lines = [
         f"model {plan.study.training.model}: {model.parameters:,} parameters, "
         f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image",
-        f"engine {engine.device}, {engine.precision}, {cost.workers} runs at once, {engine.threads} thread(s) each",
+        f"engine {engine.device}, {engine.precision}, {engine.kernels} kernels, {cost.workers} runs at once, "
+        f"{engine.threads} thread(s) each",
         f"expected time {most}{_duration(cost.wall_seconds)} ({1 / cost.image_seconds:,.0f} training images/s per run, "
         "measured here on a few steps)",
         f"memory about {plan.run_memory_bytes / 2**30:.1f} GiB for each run at once",

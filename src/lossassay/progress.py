@@ -69,7 +69,8 @@ class StudyDisplay:
         self._print(
             f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
             f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "
-            f"{engine.precision}, {workers} at once with {_count(engine.threads, 'thread')} each"
+            f"{engine.precision}, {engine.kernels} kernels, {workers} at once "
+            f"with {_count(engine.threads, 'thread')} each"
         )
         model = plan.model
         self._print(

@@ -11,6 +11,7 @@ from lossassay.models.classifier import (
     CONVOLUTIONS,
     MAX_POOLS,
     Classifier,
+    Dense,
     check_input,
     linear_head,
 )
@@ -82,7 +83,7 @@ def _block(before: int, after: int, dimensions: int) -> nn.Sequential:
 
 
 def _dense(before: int, after: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(before, after), nn.ReLU(inplace=True), nn.Dropout(dropout))
+    return nn.Sequential(Dense(before, after), nn.ReLU(inplace=True), nn.Dropout(dropout))
 
 
 def _glorot_uniform(module: nn.Module) -> None:
