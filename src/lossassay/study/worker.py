@@ -29,15 +29,20 @@ def main() -> None:
     speak = _take_standard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     setup, jobs = _listen()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # slow; nothing reads it
-    torch.backends.cudnn.benchmark = False
-    warnings.filterwarnings("ignore", message=".*deterministic.*")
+    be_deterministic()
     bench = read_bench(Path(setup["folder"]), Path(setup["images"]))
     store = Store(Path(setup["folder"]))
     while True:
         job = jobs.get()
         _do(job["id"], store, bench, speak)
+
+
+def be_deterministic() -> None:
+    """Make torch give the same bits for the same run, in this process."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # slow; nothing reads it
+    torch.backends.cudnn.benchmark = False
+    warnings.filterwarnings("ignore", message=".*deterministic.*")
 
 
 def _do(run_id: str, store: Store, bench: Any, speak: Any) -> None:
