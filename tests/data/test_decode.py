@@ -193,6 +193,22 @@ def test_shrinking_averages() -> None:
     assert np.abs(found - 127.5).max() <= 20  # without antialiasing: 0 or 255
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    factor=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    mode=st.sampled_from(["L", "RGB", "F"]),
+)
+def test_whole_factors_give_what_the_general_resize_gives(
+    size: tuple[int, int], factor: tuple[int, int], mode: str
+) -> None:
+    width, height = size[0] * factor[0], size[1] * factor[1]
+    random = np.random.default_rng(width * 1000 + height)
+    image = Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).convert(mode)
+    general = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    assert module._resize(image, size).tobytes() == general.tobytes()
+
+
 def only_the_general_way(content: bytes, chosen: DecodeOptions, deep: bool) -> Decoded:
     return module._decode_any(module.digest(content), content, chosen, deep)
 

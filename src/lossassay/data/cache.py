@@ -124,13 +124,13 @@ def _open_files(request: _Request) -> Entry:
         facts = decode_files(
             files, partial / "images.npy", request.options, workers=request.workers, on_progress=request.on_progress
         )
-        kept = [one["problem"] is None for one in facts]
+        kept = [one.problem is None for one in facts]
         findings = decoding_findings(facts, paths)
         _refuse_all_unreadable(kept, findings, folder)
         if not all(kept):
             drop_rows(partial / "images.npy", kept)
-        content = [one["content"] for one in facts]
-        pixels = [one["pixels"] for one in facts if one["problem"] is None]
+        content = [one.content for one in facts]
+        pixels = [one.pixels for one in facts if one.problem is None]
         entry = _publish(request, partial, content, pixels, kept, findings)
     known_files.remember(root, folder, stamps, content)
     return entry

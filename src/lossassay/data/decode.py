@@ -221,8 +221,7 @@ def _fit(image: Image.Image, options: DecodeOptions, padding: int) -> Image.Imag
     side = options.image_size
     fitted = _fitted_size(image.size, options)
     if fitted != image.size:
-        # A gap of 1 averages whole factors first: measured five times as fast as bilinear weights over all pixels.
-        image = image.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=1.0)
+        image = _resize(image, fitted)
     if fitted == (side, side):
         return image
     left, top = (side - fitted[0]) // 2, (side - fitted[1]) // 2
@@ -231,6 +230,14 @@ def _fit(image: Image.Image, options: DecodeOptions, padding: int) -> Image.Imag
     square = Image.new(image.mode, (side, side), (padding,) * len(image.getbands()))
     square.paste(image, (left, top))
     return square
+
+
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Average whole factors, then weigh bilinearly what remains: five times as fast as weights over all pixels."""
+    factor = image.width // size[0], image.height // size[1]
+    if (size[0] * factor[0], size[1] * factor[1]) == image.size:
+        return image.reduce(factor)  # nothing remains; as below, without its copy
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
 
 
 def _doubled(pixels: bytes) -> bytes:

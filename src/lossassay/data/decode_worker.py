@@ -8,16 +8,38 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PIL import Image
 
-from lossassay.data.decode import Decoded, DecodeOptions, NeedsSixteenBits, decode, digest
+from lossassay.data.decode import Decoded, DecodeOptions, NeedsSixteenBits, Problem, decode, digest
+
+
+class Facts(NamedTuple):
+    """What is known of one file; JSON carries it as a list.
+
+    Args:
+        content: Digest of the file's bytes.
+        pixels: Digest of its decoded pixels, or empty.
+        mode: What the file holds, in words.
+        width_px: As stored.
+        height_px: As stored.
+        frames: How many images it holds.
+        problem: Why it cannot be read.
+    """
+
+    content: str
+    pixels: str
+    mode: str
+    width_px: int
+    height_px: int
+    frames: int
+    problem: Problem | None
 
 
 def decode_chunk(
     names: Sequence[str], first: int, target: IO[bytes], options: DecodeOptions, *, deep: bool, offset: int
-) -> list[dict[str, Any]]:
+) -> list[Facts]:
     """Decode some files and write their pixels to consecutive rows of an array.
 
     Args:
@@ -57,16 +79,9 @@ def _decode_file(name: str, options: DecodeOptions, deep: bool) -> Decoded:
     return decode(content, options, deep=deep)
 
 
-def _facts(one: Decoded) -> dict[str, Any]:
-    """What is known of a file, as JSON takes it: the digests of its bytes and of its pixels, and how it is stored."""
-    return {
-        "content": one.content.hex(),
-        "pixels": "" if one.pixels is None else digest(one.pixels).hex(),
-        "mode": one.mode,
-        "size": one.size,
-        "frames": one.frames,
-        "problem": one.problem,
-    }
+def _facts(one: Decoded) -> Facts:
+    pixels = "" if one.pixels is None else digest(one.pixels).hex()
+    return Facts(one.content.hex(), pixels, one.mode, *one.size, one.frames, one.problem)
 
 
 def set_warnings() -> None:

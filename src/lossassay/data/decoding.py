@@ -12,13 +12,12 @@ from typing import Any
 
 from lossassay.data.array_file import BLOCK_BYTES, create
 from lossassay.data.decode import LARGEST_IMAGE_PX, DecodeOptions, NeedsSixteenBits
-from lossassay.data.decode_worker import decode_chunk, set_warnings
+from lossassay.data.decode_worker import Facts, decode_chunk, set_warnings
 from lossassay.data.manifest import Finding
 from lossassay.errors import DataError
 from lossassay.executors.local import run_jobs
 
 OnProgress = Callable[[int, int], None]
-Facts = dict[str, Any]  # of one file, as `decode_worker.decode_chunk` gives them
 OnChunk = Callable[[int, list[Facts]], None]
 
 _LARGEST_CHUNK = 128  # files; small enough to keep every core busy to the end
@@ -72,14 +71,14 @@ def _decode_all(
     if workers is None:
         seconds = len(files.names) * 5e-5 + files.total_bytes * 25e-9  # measured on small PNG and JPEG files
         workers = core_count() if seconds > _SMALLEST_WORK_SECONDS else 0
-    facts: list[Facts] = [{}] * len(files.names)
+    answers: dict[int, list[Facts]] = {}
     done = 0
 
-    def on_chunk(first: int, answers: list[Facts]) -> None:
+    def on_chunk(first: int, facts: list[Facts]) -> None:
         nonlocal done
-        facts[first : first + len(answers)] = answers
-        done += len(answers)
-        on_progress(done, len(facts))
+        answers[first] = facts
+        done += len(facts)
+        on_progress(done, len(files.names))
 
     chunks = _chunks(len(files.names), options, deep, max(1, workers))
     setup = {"target": str(target), "options": options._asdict(), "deep": deep, "offset": offset}
@@ -87,7 +86,7 @@ def _decode_all(
         _decode_here(files.names, chunks, setup, on_chunk)
     else:
         _decode_in_workers(files.names, chunks, setup, on_chunk, workers)
-    return facts
+    return [one for first in sorted(answers) for one in answers[first]]
 
 
 def core_count() -> int:
@@ -117,7 +116,7 @@ def _decode_in_workers(
 ) -> None:
     def on_message(message: dict[str, Any]) -> None:
         if message["event"] == "done":
-            on_chunk(message["id"], message["facts"])
+            on_chunk(message["id"], [Facts(*one) for one in message["facts"]])
         elif message.get("reason") == "sixteen bits":
             raise NeedsSixteenBits
         elif message.get("reason") == "disk full":
@@ -156,16 +155,17 @@ def decoding_findings(facts: Sequence[Facts], paths: Sequence[str]) -> tuple[Fin
 
 
 def _unreadable(facts: Sequence[Facts], paths: Sequence[str]) -> Iterator[Finding]:
+    broken = [(path, one.problem) for path, one in zip(paths, facts, strict=True) if one.problem is not None]
     for problem, (words, advice) in _PROBLEMS.items():
-        found = tuple(path for path, one in zip(paths, facts, strict=True) if one["problem"] == problem)
+        found = tuple(path for path, its_problem in broken if its_problem == problem)
         if found:
             message = f"{len(found)} of {len(facts)} image files {words}; they are left out."
             yield Finding(code="unreadable-image", severity="issue", message=message, advice=advice, paths=found)
 
 
 def _mixed(facts: Sequence[Facts]) -> Iterator[Finding]:
-    readable = [one for one in facts if one["problem"] is None]
-    modes = Counter(one["mode"] for one in readable)
+    readable = [one for one in facts if one.problem is None]
+    modes = Counter(one.mode for one in readable)
     if len(modes) > 1:
         listed = ", ".join(f"{count} {mode}" for mode, count in modes.most_common())
         yield Finding(
@@ -182,7 +182,7 @@ def _mixed(facts: Sequence[Facts]) -> Iterator[Finding]:
             message=f"{reduced} colour images with 16 bits are read in 8 bits.",
             advice="Store them as 16-bit grey if their colours carry nothing.",
         )
-    sizes = Counter(tuple(one["size"]) for one in readable)
+    sizes = {(one.width_px, one.height_px) for one in readable}
     if len(sizes) > 1:
         sides = [side for size in sizes for side in size]
         yield Finding(
@@ -194,7 +194,7 @@ def _mixed(facts: Sequence[Facts]) -> Iterator[Finding]:
 
 
 def _several_frames(facts: Sequence[Facts], paths: Sequence[str]) -> Iterator[Finding]:
-    found = tuple(path for path, one in zip(paths, facts, strict=True) if one["frames"] > 1)
+    found = tuple(path for path, one in zip(paths, facts, strict=True) if one.frames > 1)
     if found:
         yield Finding(
             code="several-frames",
