@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from benchmarks.evidence_tables import table
@@ -148,7 +147,7 @@ def summary(rounds: Sequence[Mapping[str, Any]], flops: Mapping[str, float]) -> 
 
 def _of_side(name: str, rounds: Sequence[Mapping[str, Any]], flops: float) -> dict[str, Any]:
     speeds = [one["sides"][name]["images_per_second"] for one in rounds]
-    limits = [fmean(peak["bf16_gflops"] for peak in one["peaks"]) * 1e9 for one in rounds]
+    limits = [max(peak["bf16_gflops"] for peak in one["peaks"]) * 1e9 for one in rounds]
     found = {
         "images_per_second": middle(speeds),
         "share_of_bf16_peak": ratios([speed * flops for speed in speeds], limits),

@@ -615,6 +615,8 @@ class _Builder:
                 "scope": "procedure",
                 "alpha": 0.05,
                 "replicates": replicates,
+                "stopping": self.stopping if sequential else "planned",
+                "compare": "all",
             },
             "changes": ["margin: 0.02, later 0.03"] if sequential else [],
             "exploratory": sequential,

@@ -1,6 +1,7 @@
 """One table of sentences: complete, and without leftovers."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -15,8 +16,11 @@ from lossassay.errors import UnknownNameError
 from lossassay.reporting import answer
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.charts.critical_difference import critical_difference
+from lossassay.reporting.checks import check_rows
+from lossassay.reporting.details import held_fixed
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import Messages, load_messages
+from lossassay.reporting.methods import methods
 from lossassay.reporting.page import render
 from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
@@ -73,16 +77,39 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     plan |= {"environment": base.plan["environment"] | {"gpu": "H100"}}
     yield dataclasses.replace(unusual, plan=plan, tables=base.tables | {"identities": identities})
     yield changed_study(base, {"data": {"resize": "stretch"}, "evidence": {"vary": ("split", "order")}})
+    yield changed_study(base, {"evidence": {"vary": ("split",)}})
+    yield changed_study(base, {"evidence": {"vary": ()}})
+    yield fake_results(folder, arms=8, stopping="planned", pictures=False)
     yield dataclasses.replace(base, tables=empty_tables(), gallery=None)
     for stopping in ("planned", "anytime"):
         looked = fake_results(folder, arms=4, stopping=stopping, pictures=False)
-        registered = looked.facts["registered"] | {"scope": "population", "margin": None}
+        registered = looked.facts["registered"] | {"scope": "population", "margin": None, "compare": "a_loss"}
         changes = {"scope": "population", "official_split": stopping == "planned", "registered": registered}
         yield changed_facts(looked, **changes)
         yield changed_facts(looked, patients=1)
     yield changed_facts(base, method="sign_flip")
-    passed = base.tables["checks"].with_columns(status=pl.lit("passed"))
-    yield dataclasses.replace(base, tables=base.tables | {"checks": passed})
+    yield changed_facts(base, scope="population")
+    for checks in check_tables(base):
+        yield dataclasses.replace(base, tables=base.tables | {"checks": checks})
+    for diverged in (0, 3):
+        table = base.tables["divergence"].with_columns(diverged=pl.lit(diverged))
+        yield dataclasses.replace(base, tables=base.tables | {"divergence": table})
+
+
+def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:
+    """Checks with every status and every sentence."""
+    table = results.tables["checks"]
+    yield table.with_columns(status=pl.lit("passed"))
+    sometimes = ("gradient-scales", "margin-below-resolution", "best-epoch-last", "group-overlap")
+    sometimes += ("source-predicts-class", "changed-after-start")
+    yield table.filter(pl.col("code").is_in(sometimes)).with_columns(status=pl.lit("not applicable"))
+    unknown = {
+        "gradient-scales": {"ratio": None, "arm_low": "a", "arm_high": "b"},
+        "no-margin": {"resolution": None, "metric": "nll"},
+    }
+    by_t = {"too-few-replicates": {"replicates": 3, "needed": 6, "method": "t"}}
+    for code, fields in (unknown | by_t).items():
+        yield table.filter(code=code).with_columns(status=pl.lit("failed"), fields=pl.lit(json.dumps(fields)))
 
 
 def answers(folder: Path) -> Iterator[StudyResults]:
@@ -102,6 +129,9 @@ def answers(folder: Path) -> Iterator[StudyResults]:
         yield fake_results(folder, arms=4, pictures=False, verdicts=dict.fromkeys(range(6), verdict))
     yield fake_results(folder, arms=2, pictures=False, replicates=1, verdicts={0: "undecided"})
     base = fake_results(folder, arms=4, pictures=False)
+    table = base.tables["comparisons"]
+    stopped = table.with_columns(replicates=pl.Series(range(3, 3 + len(table)), dtype=table["replicates"].dtype))
+    yield dataclasses.replace(base, tables=base.tables | {"comparisons": stopped})
     for reason in get_args(Reason):
         frame = base.tables["comparisons"].with_columns(reason=pl.lit(reason))
         yield dataclasses.replace(base, tables=base.tables | {"comparisons": frame})
@@ -163,3 +193,43 @@ def test_sentences_are_sentences() -> None:
         assert text == text.strip(), key
         assert "  " not in text, key
         assert all(name.isidentifier() for name in messages.fields(key)), key
+
+
+def test_a_check_that_does_not_apply_says_so(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    table = base.tables["checks"].filter(code="group-overlap").head(1).with_columns(status=pl.lit("not applicable"))
+    (row,) = check_rows(dataclasses.replace(base, tables=base.tables | {"checks": table}), load_messages())
+    assert row.what == "No groups were given, so images of one patient may stand in several parts."
+
+
+@pytest.mark.parametrize(
+    ("scope", "stopping", "said", "not_said"),
+    [
+        ("population", "fixed", "howe1974", "Half of the error"),
+        ("population", "planned", "Half of the error", "howe1974"),
+        ("procedure", "planned", "averaged over splits and seeds", "satterthwaite1946"),
+    ],
+)
+def test_the_methods_paragraph_says_what_was_done(
+    tmp_path: Path, scope: str, stopping: str, said: str, not_said: str
+) -> None:
+    results = changed_facts(fake_results(tmp_path, arms=3, stopping=stopping, pictures=False), scope=scope)
+    paragraph = methods(results, load_messages()).paragraph
+    assert said in paragraph
+    assert not_said not in paragraph
+
+
+def test_the_methods_paragraph_names_only_what_was_varied(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=3, pictures=False)
+    seeds = changed_study(base, {"evidence": {"vary": ("init", "order")}})
+    assert "averaged over seeds" in methods(seeds, load_messages()).paragraph
+
+
+def test_what_was_held_fixed_agrees_with_the_scope(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=3, pictures=False)
+    for scope, expected in (("procedure", "not about new patients"), ("population", "are about new patients")):
+        assert expected in " ".join(held_fixed(changed_facts(base, scope=scope), load_messages()))
+
+
+def test_every_reason_of_the_verdicts_has_words() -> None:
+    assert set(get_args(Reason)) <= set(answer._REASONS)

@@ -22,6 +22,7 @@ from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 
 HEADINGS = """
 h2 Answer
+h3 Order of the arms
 h2 Checks
 h2 Evidence
 h3 Diverged runs

@@ -1,6 +1,7 @@
 """The answer in words: one sentence for the study, one row for each pair."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,13 @@ from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import (
     arm,
     arm_names,
+    averaged_over,
     level,
     metric_name,
+    other_scope_rows,
     primary_pairs,
+    scope,
+    unit_of_difference,
     verdict_word,
     with_unit,
 )
@@ -32,11 +37,13 @@ _REASONS = {
     "all scores are one number, which shows no spread": "reason.constant",
     "verdicts with and without diverged replicates differ": "reason.diverged",
 }
+# Codes that no reason says already: below_margin, diverged_matters and method_floor stand in the reason.
 _NOTES = {
     "stopped_early": "note.stopped_early",
     "exploratory": "note.exploratory",
     "margin_below_resolution": "note.margin_below_resolution",
 }
+_DECIDED = ("better", "worse", "equivalent")
 _PARTS = {
     "difference": "answer.part.difference",
     "equivalent": "answer.part.equivalent",
@@ -71,7 +78,7 @@ class PairRow:
     smallest_margin: str
     other_low: str
     other_high: str
-    other_smallest_margin: str
+    other_smallest_margin: str | None
 
 
 def headline(results: StudyResults, m: Messages) -> Markup:
@@ -82,11 +89,12 @@ def headline(results: StudyResults, m: Messages) -> Markup:
     answer = _pair_sentence(pairs[0], results, m) if len(pairs) == 1 else _many(pairs, results, m)
     if all(pair["verdict"] == "same function" for pair in pairs):
         return answer[:1].upper() + answer[1:]
-    return m("answer.scoped", whom=m(_FOR_WHOM[_scope(results)]), answer=answer)
+    whom = m(_FOR_WHOM[scope(results)], over=averaged_over(results, m))
+    return m("answer.scoped", whom=whom, answer=answer)
 
 
 def remarks(results: StudyResults, m: Messages) -> list[Markup]:
-    """Return what stands right below the answer: who was not beaten, what one function showed, the scope."""
+    """Return what stands right below the answer: who was not beaten, one function, for whom, how sure, the cost."""
     facts = results.facts
     pairs = list(primary_pairs(results).iter_rows(named=True))
     same = facts.get("same_function_pairs", ())
@@ -99,9 +107,8 @@ def remarks(results: StudyResults, m: Messages) -> list[Markup]:
         sentences = [_same_function(pair, m)] if len(pairs) > 1 else []
         sentences += [m("remark.same_start", **_starts(pair))] if pair["replicates"] else []
         found.append(Markup(" ").join(sentences))
-    found.append(m(_SCOPES[_scope(results)]))
-    found.append(_cost(results, m))
-    return found
+    found.append(m(_SCOPES[scope(results)], over=averaged_over(results, m)))
+    return [*found, *_surety(pairs, results, m), _cost(results, m)]
 
 
 def other_scope(results: StudyResults, m: Messages) -> Markup:
@@ -109,24 +116,30 @@ def other_scope(results: StudyResults, m: Messages) -> Markup:
     return m("table.for_population" if results.facts["scope"] == "procedure" else "table.for_procedure")
 
 
-def _scope(results: StudyResults) -> str:
-    """Return for whom the verdicts hold: an official split leaves one training part, whoever the new patients are."""
-    scope = str(results.facts["scope"])
-    return "official" if scope == "population" and results.facts.get("official_split") else scope
+def unit_of_table(results: StudyResults, m: Messages) -> Markup:
+    """Say in which unit the table of verdicts stands."""
+    return m("section.answer.unit", unit=unit_of_difference(m, results.facts["primary_metric"]))
+
+
+def _surety(pairs: list[dict[str, Any]], results: StudyResults, m: Messages) -> Iterator[Markup]:
+    """Say how often the rule errs, where it decided something and was not changed on the way."""
+    if any(pair["verdict"] in _DECIDED for pair in pairs) and not results.facts.get("exploratory"):
+        key = "remark.sure.one" if len(pairs) == 1 else "remark.sure.other"
+        yield m(key, alpha=formatting.setting(100 * results.facts["alpha"]))
 
 
 def _cost(results: StudyResults, m: Messages) -> Markup:
     facts = results.facts
-    runs = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
-    return m(
-        "remark.cost",
-        runs=m.counted("count.runs", runs),
-        time=formatting.duration(facts.get("train_seconds_total")),
-    )
+    done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
+    fields = {"runs": m.counted("count.runs", done), "time": formatting.duration(facts.get("train_seconds_total"))}
+    saved = facts.get("runs_saved")
+    if not saved:
+        return m("remark.cost", **fields)
+    return m("remark.cost_saved", saved=m.counted("count.runs", saved), **fields)
 
 
 def warnings(results: StudyResults, m: Messages) -> list[Markup]:
-    """Return what can change the answer: missing, diverged and failed runs."""
+    """Return what can change the answer: missing, diverged and failed runs, and a rule that was changed."""
     facts = results.facts
     done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
     found = []
@@ -136,17 +149,16 @@ def warnings(results: StudyResults, m: Messages) -> list[Markup]:
         found.append(m("warning.diverged", runs=m.counted("count.runs", facts["runs_diverged"])))
     if facts.get("runs_failed"):
         found.append(m("warning.failed", runs=m.counted("count.runs", facts["runs_failed"])))
+    if facts.get("changes"):
+        found.append(m("warning.changed", changes="; ".join(facts["changes"])))
+    if facts.get("exploratory"):
+        found.append(m("warning.exploratory"))
     return found
 
 
 def pair_rows(results: StudyResults, m: Messages) -> list[PairRow]:
     """Return the verdict of every pair, in the order of the forest plot, with the interval of the other scope."""
-    metric = results.facts["primary_metric"]
-    others = {
-        (row["arm_a"], row["arm_b"]): row
-        for row in results.tables["comparisons"].iter_rows(named=True)
-        if row["metric"] == metric and row["scope"] != results.facts["scope"]
-    }
+    metric, others = results.facts["primary_metric"], other_scope_rows(results)
     return [
         _pair_row(pair, others.get((pair["arm_a"], pair["arm_b"]), {}), metric, m)
         for pair in primary_pairs(results).iter_rows(named=True)
@@ -171,13 +183,27 @@ def _pair_row(pair: dict[str, Any], other: dict[str, Any], metric: str, m: Messa
         smallest_margin=formatting.size_of_difference(metric, pair.get("smallest_margin")),
         other_low=formatting.difference(metric, other.get("low")),
         other_high=formatting.difference(metric, other.get("high")),
-        other_smallest_margin=formatting.size_of_difference(metric, other.get("smallest_margin")),
+        other_smallest_margin=_margin_of(metric, other),
     )
 
 
+def _margin_of(metric: str, row: dict[str, Any]) -> str | None:
+    smallest = row.get("smallest_margin")
+    return None if smallest is None else formatting.size_of_difference(metric, smallest)
+
+
 def _notes(pair: dict[str, Any], m: Messages) -> list[Markup]:
-    codes = (pair.get("notes") or "").split(";")
-    return [m(key) for code, key in _NOTES.items() if code in codes]
+    return [m(f"{key}.short") for code, key in _NOTES.items() if code in _codes(pair)]
+
+
+def notes_in_words(results: StudyResults, m: Messages) -> list[Markup]:
+    """Return what the notes in the table of verdicts mean, each once."""
+    codes = {code for pair in primary_pairs(results).iter_rows(named=True) for code in _codes(pair)}
+    return [m(f"{key}.text") for code, key in _NOTES.items() if code in codes]
+
+
+def _codes(pair: dict[str, Any]) -> list[str]:
+    return (pair.get("notes") or "").split(";")
 
 
 def _more(pair: dict[str, Any], m: Messages) -> list[Markup]:
@@ -218,8 +244,21 @@ def _many(pairs: list[dict[str, Any]], results: StudyResults, m: Messages) -> Ma
         if words[word]
     ]
     listing = m("answer.and", first=Markup(", ").join(parts[:-1]), last=parts[-1]) if len(parts) > 1 else parts[0]
-    number = m.counted("count.replicates", max(pair["replicates"] for pair in pairs))
-    return m("answer.many", pairs=len(pairs), metric=metric_name(m, metric), parts=listing, replicates=number)
+    return m(
+        "answer.many",
+        pairs=len(pairs),
+        metric=metric_name(m, metric),
+        parts=listing,
+        replicates=_replicates(pairs, m),
+    )
+
+
+def _replicates(pairs: list[dict[str, Any]], m: Messages) -> str | Markup:
+    """Return how many replicates the verdicts rest on: arms may stop one by one."""
+    numbers = [pair["replicates"] for pair in pairs if pair["verdict"] != "same function"] or [pairs[0]["replicates"]]
+    if min(numbers) == max(numbers):
+        return m.counted("count.replicates", numbers[0])
+    return m("answer.replicates", low=min(numbers), high=max(numbers))
 
 
 def _pair_sentence(pair: dict[str, Any], results: StudyResults, m: Messages) -> Markup:

@@ -65,4 +65,28 @@ ENTRIES = {
   journal = {Biometrika},
   volume = {26}, number = {4}, pages = {404--413}, year = {1934}
 }""",
+    "satterthwaite1946": """@article{satterthwaite1946,
+  author = {Satterthwaite, F. E.},
+  title = {An Approximate Distribution of Estimates of Variance Components},
+  journal = {Biometrics Bulletin},
+  volume = {2}, number = {6}, pages = {110--114}, year = {1946}
+}""",
+    "holm1979": """@article{holm1979,
+  author = {Holm, Sture},
+  title = {A Simple Sequentially Rejective Multiple Test Procedure},
+  journal = {Scandinavian Journal of Statistics},
+  volume = {6}, number = {2}, pages = {65--70}, year = {1979}
+}""",
+    "owen2007": """@article{owen2007,
+  author = {Owen, Art B.},
+  title = {The Pigeonhole Bootstrap},
+  journal = {The Annals of Applied Statistics},
+  volume = {1}, number = {2}, pages = {386--411}, year = {2007}
+}""",
+    "nadeau2003": """@article{nadeau2003,
+  author = {Nadeau, Claude and Bengio, Yoshua},
+  title = {Inference for the Generalization Error},
+  journal = {Machine Learning},
+  volume = {52}, number = {3}, pages = {239--281}, year = {2003}
+}""",
 }

@@ -13,6 +13,7 @@ from lossassay.study.results import StudyResults
 
 _ORDER = ("failed", "passed", "not applicable")
 _STATUS = {"failed": "check.failed", "passed": "check.passed", "not applicable": "check.not_applicable"}
+_SENTENCES = {"failed": "failed", "passed": "passed", "not applicable": "not_applicable"}
 PAGES = "docs/checks"
 
 
@@ -38,12 +39,14 @@ def check_rows(results: StudyResults, m: Messages) -> list[CheckRow]:
 def _row(code: str, status: str, stored: dict[str, Any], results: StudyResults, m: Messages) -> CheckRow:
     key = f"check.{code.replace('-', '_')}"
     fields = _fields(stored, results.facts["primary_metric"], m)
-    what = m(f"{key}.failed", **fields) if status == "failed" else m(f"{key}.passed")
+    sentence = _SENTENCES[status]
+    if status == "failed" and None in stored.values():
+        sentence = "failed_unknown"
     return CheckRow(
         code=code,
         kind=status.replace(" ", "-"),
         status=m(_STATUS[status]),
-        what=what,
+        what=m(f"{key}.{sentence}", **fields),
         why=m(f"{key}.why"),
         advice=m(f"{key}.advice"),
         page=f"{PAGES}/{code}.md",
@@ -62,6 +65,8 @@ def _fields(stored: dict[str, Any], metric: str, m: Messages) -> dict[str, Any]:
             fields[name] = Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in value)
         elif name == "changes":
             fields[name] = "; ".join(value)
+        elif name == "method":
+            fields[name] = m(f"check.method.{value}")
         elif name.startswith("arm_"):
             fields[name] = arm(value)
         elif name != "metric":

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
+from lossassay.reporting.words import scope
 from lossassay.study.results import StudyResults
 
 Facts = list[tuple[Markup, Markup | str]]
@@ -122,7 +123,7 @@ def held_fixed(results: StudyResults, m: Messages) -> list[Markup]:
         caveats.append(m("fixed.no_margin"))
     if study.evidence.most == 1:
         caveats.append(m("fixed.one_replicate"))
-    return [*caveats, m("fixed.scope")]
+    return [*caveats, m(f"fixed.{scope(results)}")]
 
 
 _SOURCES = {

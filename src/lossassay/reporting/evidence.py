@@ -9,12 +9,19 @@ from markupsafe import Markup
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.tables import Cell, Table
-from lossassay.reporting.words import arm, metric_name, metric_title, primary_pairs, with_unit
+from lossassay.reporting.words import (
+    arm,
+    averaged_over,
+    metric_name,
+    metric_title,
+    primary_pairs,
+    scope,
+    with_unit,
+)
 from lossassay.study.results import StudyResults
 
 _RULES = {"fixed": "evidence.rule.fixed", "planned": "evidence.rule.planned", "anytime": "evidence.rule.anytime"}
 _METHODS = {"t": "evidence.method.t", "sign_flip": "evidence.method.sign_flip"}
-_SCOPES = {"procedure": "evidence.scope.procedure", "population": "evidence.scope.population"}
 
 
 def stated(results: StudyResults, m: Messages) -> list[tuple[str, str | Markup]]:
@@ -27,16 +34,27 @@ def stated(results: StudyResults, m: Messages) -> list[tuple[str, str | Markup]]
     return [
         (m.text("evidence.metric"), metric_title(m, metric)),
         (m.text("evidence.margin"), m("evidence.no_margin") if margin is None else f"±{shown}"),
-        (m.text("evidence.scope_word"), m(_SCOPES[first["scope"]])),
+        (m.text("evidence.scope_word"), _scope(first["scope"], results, m)),
+        (m.text("evidence.compared"), _compared(first["compare"], m)),
         (m.text("evidence.alpha"), formatting.setting(first["alpha"])),
-        (m.text("evidence.replicates"), _replicates(first["replicates"], m)),
+        (m.text("evidence.replicates"), _replicates(first, m)),
     ]
 
 
-def _replicates(replicates: Any, m: Messages) -> str | Markup:
-    if isinstance(replicates, dict):
-        return m("evidence.range", low=replicates["min"], high=replicates["max"])
-    return formatting.count(replicates)
+def _scope(named: str, results: StudyResults, m: Messages) -> Markup:
+    now = scope(results)  # tells one training part from many, which the stated word does not
+    return m(f"evidence.scope.{now if named == results.facts['scope'] else named}", over=averaged_over(results, m))
+
+
+def _compared(reference: str, m: Messages) -> Markup:
+    return m("evidence.all_pairs") if reference == "all" else m("evidence.against_reference", arm=arm(reference))
+
+
+def _replicates(first: dict[str, Any], m: Messages) -> str | Markup:
+    asked = first["replicates"]
+    if isinstance(asked, dict):
+        return m(f"evidence.range_{first['stopping']}", low=asked["min"], high=asked["max"])
+    return formatting.count(asked)
 
 
 def remarks(results: StudyResults, m: Messages) -> Iterator[Markup]:
@@ -47,10 +65,12 @@ def remarks(results: StudyResults, m: Messages) -> Iterator[Markup]:
         fields = {"min": stopping["min"], "max": stopping["max"], "looks": stopping["looks"]}
         yield m(_RULES[stopping["rule"]], **fields)
         if stopping["rule"] == "fixed":
-            yield m(_METHODS[facts.get("method", "t")])
+            population = facts["scope"] == "population"
+            yield m("evidence.method.population" if population else _METHODS[facts.get("method", "t")])
     if facts.get("runs_saved"):
-        stopped = [m("evidence.stopped", arm=arm(name), n=n) for name, n in facts["arms_stopped_at"].items()]
-        yield m("evidence.saved", runs=m.counted("count.runs", facts["runs_saved"]), arms=Markup(", ").join(stopped))
+        used = [m("evidence.used_by", arm=arm(name), n=n) for name, n in facts["arms_stopped_at"].items()]
+        yield m("evidence.used", arms=Markup(", ").join(used))
+        yield m("evidence.saved", runs=m.counted("count.runs", facts["runs_saved"]))
     for change in facts.get("changes", ()):
         yield m("evidence.changed", change=change)
     if facts.get("exploratory"):
@@ -109,9 +129,9 @@ def _limits(row: dict[str, Any], name: str, metric: str, m: Messages) -> Cell:
 
 
 def divergence(results: StudyResults, m: Messages) -> Table | None:
-    """How often the runs of each arm diverged, with the exact interval; None where none did."""
+    """How often the runs of each arm diverged, with the exact interval: also where none did, it rules out much."""
     table = results.tables["divergence"]
-    if table.is_empty() or not table["diverged"].sum():
+    if table.is_empty():
         return None
     rows: list[list[Cell]] = [
         [

@@ -1,5 +1,6 @@
 """A paragraph for the methods section of a paper, with the references of what this study used."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -7,7 +8,7 @@ from markupsafe import Markup
 from lossassay.reporting import formatting
 from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.messages import Messages
-from lossassay.reporting.words import level, metric_name, with_unit
+from lossassay.reporting.words import averaged_over, level, metric_name, scope, with_unit
 from lossassay.study.results import StudyResults
 
 
@@ -27,40 +28,69 @@ class Methods:
 _RULES = {
     "fixed t": ("methods.fixed_t", ("dunn1961",)),
     "fixed sign_flip": ("methods.fixed_sign_flip", ("westfall1993",)),
-    "planned t": ("methods.planned", ("lan1983", "kim1987", "jennison1989")),
-    "anytime t": ("methods.anytime", ("lai1976", "wang2023")),
+    "fixed population": ("methods.fixed_population", ("dunn1961", "howe1974", "zou2008")),
+    "planned": ("methods.planned", ("jennison1989", "lan1983", "kim1987", "dunn1961")),
+    "anytime": ("methods.anytime", ("lai1976", "wang2023", "dunn1961")),
 }
 _SCOPES = {
     "procedure": ("methods.procedure", ("bouthillier2021",)),
-    "population": ("methods.population", ("howe1974", "zou2008")),
+    "population": ("methods.population", ("satterthwaite1946",)),
+    "official": ("methods.official", ("satterthwaite1946",)),
 }
+_BESIDE = {  # column of the comparisons: what it is, given for comparison
+    "p_holm": ("methods.adjusted", ("holm1979", "westfall1993")),
+    "bootstrap_low": ("methods.bootstrap", ("owen2007",)),
+    "nadeau_bengio_low": ("methods.corrected", ("nadeau2003",)),
+}
+
+Sentences = Iterator[tuple[Markup, tuple[str, ...]]]  # with the keys of their references
 
 
 def methods(results: StudyResults, m: Messages) -> Methods | None:
     """Return the paragraph of a study with two or more arms; None for one arm."""
-    facts, study = results.facts, results.study
-    stopping = facts.get("stopping")
-    if len(study.arms) < 2 or not stopping:
+    if len(results.study.arms) < 2 or not results.facts.get("stopping"):
         return None
-    metric, margin = facts["primary_metric"], facts.get("margin")
-    rule, rule_keys = _RULES[f"{stopping['rule']} {facts.get('method', 't')}"]
-    scope, scope_keys = _SCOPES[facts["scope"]]
-    sentences = [
-        m(
-            "methods.design",
-            arms=m.counted("count.arms", len(study.arms)),
-            replicates=m.counted("count.replicates", stopping["reached"]),
-            metric=metric_name(m, metric),
-            version=results.plan.get("lossassay_version", ""),
-        ),
-        m(rule, level=level(facts), min=stopping["min"], max=stopping["max"]),
-        m(scope),
-    ]
-    if margin is not None:
-        size = with_unit(m, metric, formatting.size_of_difference(metric, margin))
-        sentences.append(m("methods.margin", margin=size))
-    sentences.append(m("methods.diverged"))
-    keys = (*rule_keys, *scope_keys, "clopper1934")
-    return Methods(
-        paragraph=Markup(" ").join(sentences), bibtex="\n\n".join(ENTRIES[key] for key in dict.fromkeys(keys))
+    said = [*_design(results, m), *_decision(results, m), *_beside(results, m)]
+    keys = dict.fromkeys(key for _, own in said for key in own)
+    paragraph = Markup(" ").join(sentence for sentence, _ in said)
+    return Methods(paragraph=paragraph, bibtex="\n\n".join(ENTRIES[key] for key in keys))
+
+
+def _design(results: StudyResults, m: Messages) -> Sentences:
+    facts = results.facts
+    stopping, population = facts["stopping"], facts["scope"] == "population"
+    fixed = "fixed population" if population else f"fixed {facts.get('method', 't')}"
+    rule, rule_keys = _RULES[fixed if stopping["rule"] == "fixed" else stopping["rule"]]
+    named = scope(results)
+    whom, whom_keys = _SCOPES[named]
+    design = m(
+        "methods.design",
+        arms=m.counted("count.arms", len(results.study.arms)),
+        replicates=m.counted("count.replicates", stopping["reached"]),
+        metric=metric_name(m, facts["primary_metric"]),
+        version=results.plan.get("lossassay_version", ""),
     )
+    yield design, ()
+    yield m(rule, level=level(facts), min=stopping["min"], max=stopping["max"]), rule_keys
+    yield m(whom, over=averaged_over(results, m)), whom_keys
+    if population and stopping["rule"] != "fixed":
+        yield m("methods.halves"), ()
+
+
+def _decision(results: StudyResults, m: Messages) -> Sentences:
+    facts, margin = results.facts, results.facts.get("margin")
+    if margin is not None:
+        metric = facts["primary_metric"]
+        later = (facts.get("registered") or {"margin": margin})["margin"] != margin
+        size = with_unit(m, metric, formatting.size_of_difference(metric, margin))
+        yield m("methods.margin_later" if later else "methods.margin", margin=size), ()
+    if facts.get("exploratory"):
+        yield m("methods.exploratory"), ()
+    yield m("methods.diverged"), ("clopper1934",)
+
+
+def _beside(results: StudyResults, m: Messages) -> Sentences:
+    table = results.tables["comparisons"].filter(metric=results.facts["primary_metric"])
+    for column, (key, references) in _BESIDE.items():
+        if table[column].count():
+            yield m(key), references

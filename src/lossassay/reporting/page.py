@@ -19,6 +19,7 @@ from lossassay.reporting import answer, checks, details, evidence, formatting, g
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure, write_figures
 from lossassay.reporting.messages import Messages, load_messages
+from lossassay.reporting.words import level
 from lossassay.study.results import StudyResults
 
 
@@ -86,6 +87,8 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "remarks": answer.remarks(results, m),
         "warnings": answer.warnings(results, m),
         "pairs": answer.pair_rows(results, m),
+        "notes_in_words": answer.notes_in_words(results, m),
+        "unit_of_table": answer.unit_of_table(results, m),
         "other_scope": answer.other_scope(results, m),
         "nothing": formatting.NOTHING,
         "evidence": {
@@ -94,6 +97,8 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
             "ranks": evidence.ranks(results, m),
             "beside": evidence.beside(results, m),
             "divergence": evidence.divergence(results, m),
+            "any_diverged": bool(results.tables["divergence"]["diverged"].sum()),
+            "level": level(results.facts),
             "control": evidence.control(results, m),
             "methods": methods.methods(results, m),
         },

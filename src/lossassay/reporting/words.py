@@ -74,6 +74,39 @@ def level(facts: dict[str, Any]) -> str:
     return f"{100 * (1 - facts['alpha']):.4g}"
 
 
+def scope(results: StudyResults) -> str:
+    """Return for whom the verdicts hold.
+
+    ``"procedure"``, ``"population"``, or ``"official"``: the population served by one training part, because the split
+    was not drawn anew.
+    """
+    named = str(results.facts["scope"])
+    return "official" if named == "population" and not _split_is_drawn(results) else named
+
+
+def averaged_over(results: StudyResults, messages: Messages) -> str:
+    """Return what the replicates draw anew."""
+    seeds = any(source != "split" for source in results.study.evidence.vary)
+    if _split_is_drawn(results):
+        return messages.text("over.both" if seeds else "over.splits")
+    return messages.text("over.seeds" if seeds else "over.nothing")
+
+
+def _split_is_drawn(results: StudyResults) -> bool:
+    official = results.facts.get("official_split") or results.study.data.split.official
+    return not official and "split" in results.study.evidence.vary
+
+
+def other_scope_rows(results: StudyResults) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return by pair the comparison of the primary yardstick in the scope that the verdicts are not about."""
+    facts = results.facts
+    return {
+        (row["arm_a"], row["arm_b"]): row
+        for row in results.tables["comparisons"].iter_rows(named=True)
+        if row["metric"] == facts["primary_metric"] and row["scope"] != facts["scope"]
+    }
+
+
 def primary_pairs(results: StudyResults) -> pl.DataFrame:
     """Return the comparisons that carry a verdict, in the order better, worse, equivalent, undecided, same function."""
     table = results.tables["comparisons"]

@@ -15,6 +15,7 @@ from lossassay.reporting.words import (
     level,
     metric_name,
     metric_title,
+    other_scope_rows,
     primary_pairs,
     unit_of_difference,
     verdict_word,
@@ -25,6 +26,7 @@ from lossassay.study.results import StudyResults
 _VERDICT_COLOURS = ("blue", "vermillion", "green", "grey", "ink")
 _VERDICT_SHAPES = ("triangle-right", "triangle-left", "square", "circle", "diamond")
 _TWO_LINES_UP_TO = 12  # pairs; more get one line each
+_OTHER_DROP_PX = 6  # of the other scope's line below the interval
 _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 50, 10, 9  # of rows with one line of label
 
 
@@ -40,11 +42,19 @@ def forest(results: StudyResults, messages: Messages) -> Figure | None:
     if margin is not None:
         width = with_unit(messages, metric, formatting.size_of_difference(metric, margin))
         subtitle += " " + messages.text("chart.forest.margin", margin=width)
+    others = other_scope_rows(results)
+    if any(row["low"] is not None for row in others.values()):
+        other = "for_population" if facts["scope"] == "procedure" else "for_procedure"
+        subtitle += " " + messages.text(f"chart.forest.{other}")
     x = alt.X(
         "low:Q",
         title=messages.text("chart.forest.axis", metric=metric_name(messages, metric), unit=unit),
         scale=alt.Scale(zero=True, nice=True, padding=12),
         axis=alt.Axis(tickCount=9),
+    )
+    limits = [others.get(pair, {}) for pair in zip(pairs["arm_a"], pairs["arm_b"], strict=True)]
+    pairs = pairs.with_columns(
+        pl.Series(f"other_{end}", [row.get(end) for row in limits], dtype=pl.Float64) for end in ("low", "high")
     )
     layers = [*_margin(margin, formatting.shown_scale(metric)), *_forest_rows(pairs, metric, messages, x, roomy)]
     return Figure(
@@ -65,8 +75,12 @@ def _forest_rows(pairs: pl.DataFrame, metric: str, messages: Messages, x: alt.X,
     base = alt.Chart(data).encode(y=row_position(), color=colour, tooltip=tooltip)
     point = base.mark_point(filled=True, size=110, opacity=1, yOffset=drop)
     word = base.mark_text(align="right", fontWeight=600, yOffset=-18 if roomy else -8)
+    other = base.transform_filter("isValid(datum.other_low)")
     return [
-        base.mark_rule(strokeWidth=2, yOffset=drop).encode(x=x, x2="high:Q"),
+        base.mark_rule(strokeWidth=3, yOffset=drop).encode(x=x, x2="high:Q"),
+        other.mark_rule(strokeWidth=1, yOffset=drop + _OTHER_DROP_PX, color=role("muted")).encode(
+            x="other_low:Q", x2="other_high:Q", color=alt.value(role("muted"))
+        ),
         point.encode(x="difference:Q", shape=shape),
         row_labels(data, lift_px=12 if roomy else 8),
         word.encode(x=alt.value("width"), text="word:N"),
@@ -80,7 +94,7 @@ def _forest_data(pairs: pl.DataFrame, metric: str, messages: Messages, roomy: bo
         "verdict",
         pl.concat_str("arm_a", pl.lit(minus), "arm_b").alias("label"),
         _text("word", [verdict_word(messages, word) for word in pairs["verdict"]]),
-        *_shown(metric, "difference", "low", "high"),
+        *_shown(metric, "difference", "low", "high", "other_low", "other_high"),
         *_differences(pairs, metric, "difference", "low", "high"),
     )
 
@@ -140,11 +154,14 @@ def arms(results: StudyResults, messages: Messages) -> Figure | None:
     title = metric_title(messages, metric) + (" (%)" if formatting.in_percent(metric) else "")
     x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12), axis=alt.Axis(tickCount=9))
     layers = [*_single_runs(results, messages, metric), *_means(means, metric, messages, x)]
+    subtitle = messages.text("chart.arms.subtitle", level=level(results.facts), n=means["replicates"].max())
+    if means["population_low"].count():
+        subtitle += " " + messages.text("chart.arms.population")
     return Figure(
         name="arms",
         table="arms",
         title=messages.text("chart.arms.title", metric=metric_title(messages, metric)),
-        subtitle=messages.text("chart.arms.subtitle", level=level(results.facts), n=means["replicates"].max()),
+        subtitle=subtitle,
         chart=alt.layer(*layers).properties(width=WIDTH_PX, height=len(means) * _ROW_PX),
     )
 
@@ -152,7 +169,8 @@ def arms(results: StudyResults, messages: Messages) -> Figure | None:
 def _means(means: pl.DataFrame, metric: str, messages: Messages, x: alt.X) -> list[Any]:
     columns = ("estimate", "low", "high")
     texts = [_text(f"{name}_text", [formatting.value(metric, stored) for stored in means[name]]) for name in columns]
-    data = inline(means.select("order", pl.col("arm").alias("label"), *_shown(metric, *columns), *texts))
+    shown = _shown(metric, *columns, "population_low", "population_high")
+    data = inline(means.select("order", pl.col("arm").alias("label"), *shown, *texts))
     tooltip = tooltips(messages, label="arm", estimate_text="mean", low_text="low", high_text="high")
     base = alt.Chart(data).encode(y=row_position(), tooltip=tooltip)
     mean = base.mark_point(
@@ -160,7 +178,10 @@ def _means(means: pl.DataFrame, metric: str, messages: Messages, x: alt.X) -> li
     )
     number = base.mark_text(align="right", fontWeight=600, yOffset=-_LABEL_LIFT_PX, color=role("ink"))
     return [
-        base.mark_rule(strokeWidth=2.5, color=role("ink"), yOffset=_MARK_DROP_PX).encode(x=x, x2="high:Q"),
+        base.mark_rule(strokeWidth=3, color=role("ink"), yOffset=_MARK_DROP_PX).encode(x=x, x2="high:Q"),
+        base.transform_filter("isValid(datum.population_low)")
+        .mark_rule(strokeWidth=1, color=role("muted"), yOffset=_MARK_DROP_PX + _OTHER_DROP_PX)
+        .encode(x="population_low:Q", x2="population_high:Q"),
         mean.encode(x="estimate:Q"),
         row_labels(data, lift_px=_LABEL_LIFT_PX),
         number.encode(x=alt.value("width"), text="estimate_text:N"),

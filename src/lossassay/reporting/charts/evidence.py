@@ -16,6 +16,7 @@ from lossassay.reporting.words import (
     primary_pairs,
     unit_of_difference,
     verdict_word,
+    with_unit,
 )
 from lossassay.study.results import StudyResults
 
@@ -91,7 +92,13 @@ def looks(results: StudyResults, messages: Messages) -> Figure | None:
     if table.is_empty() or table["low"].null_count() == len(table):
         return None
     metric, margin = results.facts["primary_metric"], results.facts.get("margin")
-    data, panels = _look_data(table.filter(pl.col("low").is_not_null()), metric)
+    data, panels, pairs = _look_data(table.filter(pl.col("low").is_not_null()), metric)
+    subtitle = messages.text("chart.looks.subtitle", level=level(results.facts), n=table["replicates"].max())
+    if margin is not None:
+        size = with_unit(messages, metric, formatting.size_of_difference(metric, margin))
+        subtitle += " " + messages.text("chart.looks.margin", margin=size)
+    if pairs > len(panels):
+        subtitle += " " + messages.text("chart.looks.some", shown=len(panels), pairs=pairs)
     unit = unit_of_difference(messages, metric)
     base = alt.Chart(data)
     x = alt.X("replicates:Q", title=messages.text("word.replicates"), axis=alt.Axis(tickMinStep=1, tickCount=5))
@@ -118,7 +125,7 @@ def looks(results: StudyResults, messages: Messages) -> Figure | None:
         name="looks",
         table="looks",
         title=messages.text("chart.looks.title"),
-        subtitle=messages.text("chart.looks.subtitle", level=level(results.facts), n=table["replicates"].max()),
+        subtitle=subtitle,
         chart=chart,
         panel_px=PANEL_PX + 60,
         panels=len(panels),
@@ -132,7 +139,8 @@ def _two_lines() -> alt.Header:
     )
 
 
-def _look_data(table: pl.DataFrame, metric: str) -> tuple[alt.InlineData, list[str]]:
+def _look_data(table: pl.DataFrame, metric: str) -> tuple[alt.InlineData, list[str], int]:
+    """Return what is drawn, the pairs that get a panel, and how many pairs there are."""
     scale = formatting.shown_scale(metric)
     table = table.with_columns(pair=pl.concat_str("arm_a", pl.lit("\n\N{MINUS SIGN} "), "arm_b"))
     changes = (pl.col("verdict") != "undecided") & (
@@ -149,7 +157,7 @@ def _look_data(table: pl.DataFrame, metric: str) -> tuple[alt.InlineData, list[s
         for name in ("low", "high")
     ]
     columns = [(pl.col(name) * scale).alias(name) for name in ("difference", "low", "high")]
-    return inline(shown.select("order", "pair", "replicates", "decided", *columns, *texts)), panels
+    return inline(shown.select("order", "pair", "replicates", "decided", *columns, *texts)), panels, len(last)
 
 
 def _margin(base: Any, half: float) -> list[Any]:
