@@ -40,7 +40,10 @@ def commands(data: Path, folder: Path) -> dict[str, list[str]]:
 
 
 def timed(command: list[str], cache: Path) -> dict[str, float]:
-    """Run a command; return its wall time and the most memory it had, without its own processes."""
+    """Run a command; return its wall time and the most memory it had, without its own processes.
+
+    The peak is read while it runs: what the system reports at the end counts the memory of this process too.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -48,11 +51,23 @@ def timed(command: list[str], cache: Path) -> dict[str, float]:
         stderr=subprocess.DEVNULL,
         env={**os.environ, "LOSSASSAY_CACHE": str(cache), "NO_COLOR": "1"},
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, _peak_bytes(process.pid))
+        time.sleep(0.005)
+    seconds = time.perf_counter() - started
     if process.returncode != 0:
         raise SystemExit(f"{command[2:4]} ended with code {process.returncode}")
-    return {"seconds": time.perf_counter() - started, "peak_bytes": 1024 * used.ru_maxrss}
+    return {"seconds": seconds, "peak_bytes": peak}
+
+
+def _peak_bytes(process: int) -> int:
+    """Return the peak so far (Linux), or 0 where the process is gone."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def measure(data: Path, folder: Path, turn: int) -> dict[str, dict[str, float]]:
