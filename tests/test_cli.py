@@ -23,7 +23,19 @@ def lossassay(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
 def test_help_lists_every_command() -> None:
     found = lossassay("--help")
     assert found.returncode == 0
-    for command in ("demo", "run", "paper", "plan", "compare", "new", "audit", "losses", "report", "cache"):
+    for command in (
+        "demo",
+        "run",
+        "paper",
+        "plan",
+        "compare",
+        "new",
+        "audit",
+        "losses",
+        "check-loss",
+        "report",
+        "cache",
+    ):
         assert command in found.stdout
 
 

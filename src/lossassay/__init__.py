@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Results,
         ScoreComparison,
         audit,
+        check_loss,
         compare,
         load_study,
         new,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         plan,
         report,
         run,
+        suggest_losses,
     )
     from lossassay.errors import LossassayError
 
@@ -33,6 +35,7 @@ __all__ = [
     "Results",
     "ScoreComparison",
     "audit",
+    "check_loss",
     "compare",
     "load_study",
     "losses",
@@ -42,6 +45,7 @@ __all__ = [
     "report",
     "run",
     "stats",
+    "suggest_losses",
 ]
 
 _MODULES = ("losses", "stats")

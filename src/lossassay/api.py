@@ -12,6 +12,7 @@ from lossassay.data.audit import audit as audit_images
 from lossassay.data.cache import open_cache
 from lossassay.data.manifest import Finding, Manifest
 from lossassay.errors import DataError
+from lossassay.losses.properties import Property, check_named
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
 from lossassay.reporting.figures import write_figures
 from lossassay.reporting.messages import load_messages
@@ -37,14 +38,17 @@ from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
 from lossassay.study.scores_file import Better
+from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
     "PlannedStudy",
     "Progress",
     "Results",
     "ScoreComparison",
+    "as_arms",
     "audit",
     "cache_entries",
+    "check_loss",
     "clear_cache",
     "compare",
     "critical_difference",
@@ -56,6 +60,7 @@ __all__ = [
     "plan_in_words",
     "report",
     "run",
+    "suggest_losses",
 ]
 
 
@@ -323,12 +328,31 @@ def audit(path: str | Path, *, progress: Progress | None = None) -> tuple[Manife
         path: The data, or a study file that names them.
         progress: What to call on the way.
     """
-    if Path(path).suffix == ".toml":
-        data = load_study(path).data
-    else:
-        data = DataConfig.model_validate(look(path).data)
+    data = _data_of(path)
     cache = open_cache(data, on_progress=(progress or Progress()).on_decoding)
     return cache.manifest, (*cache.manifest.findings, *audit_images(cache, data.split))
+
+
+def check_loss(name: str, *, num_classes: int = 4) -> list[Property]:
+    """Say which properties hold for a loss, ``module:function`` or a name of the catalogue, with K classes.
+
+    Raises:
+        UnknownNameError: If the loss cannot be imported.
+    """
+    return check_named(name, num_classes=num_classes)
+
+
+def suggest_losses(path: str | Path) -> tuple[LabelFacts, list[Suggestion]]:
+    """Propose losses for a data set from its counts, its task and the order of its classes.
+
+    Args:
+        path: The data, or a study file that names them; no image is decoded.
+
+    Raises:
+        DataError: If there is nothing to read, or something wrong with the labels.
+    """
+    facts = label_facts(_data_of(path))
+    return facts, suggest_for(facts)
 
 
 def cache_entries() -> pl.DataFrame:
@@ -353,6 +377,12 @@ def report(folder: str | Path) -> Results:
     if words[:2] == ["lossassay", "paper"]:
         add_paper(Path(folder), words[2])
     return _drawn(Path(folder), Progress())
+
+
+def _data_of(path: str | Path) -> DataConfig:
+    if Path(path).suffix == ".toml":
+        return load_study(path).data
+    return DataConfig.model_validate(look(path).data)
 
 
 def _drawn(folder: Path, progress: Progress) -> Results:

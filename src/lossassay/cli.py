@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 findings, or runs that failed; 2 wrong usage or bad input;
 Each command is one call of the public function of the same name; torch and the rest are imported inside them.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
+from lossassay.printing import print_json as _json
+from lossassay.printing import print_table as _table
+from lossassay.printing import say as _say
 
 app = typer.Typer(
     help="Which loss should I train my medical image classifier with? Not a medical device.",
@@ -28,7 +31,6 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option("--out", help="Out folder; made if it is not there.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Training processes at once; changes no result.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse (exit code 2) a design that cannot succeed.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")]
 DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a table, an .npz file, or digits.")]
 
@@ -212,23 +214,7 @@ def audit(path: DataPath, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def losses(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One loss in full.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """The catalogue of losses: formula, paper, defaults, what each needs."""
-    from lossassay.catalogue.losses import LOSSES, canonical_name
-
-    chosen = [canonical_name(name)] if name else list(LOSSES)
-    if as_json:
-        return _json([_loss_as_data(key) for key in chosen])
-    if name is None:
-        rows = [[key, LOSSES[key].encoding, ", ".join(LOSSES[key].tasks), LOSSES[key].when] for key in chosen]
-        return _table(["loss", "labels", "tasks", "when"], rows, title=f"{len(rows)} losses")
-    for key, value in _loss_as_data(chosen[0]).items():
-        typer.echo(f"{key.replace('_', ' '):>18}  {value if not isinstance(value, list) else ', '.join(value)}")
-
+add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
@@ -335,49 +321,7 @@ def _part_sizes(planned: Any, replicate: int) -> list[str]:
     return [f"{len(part):,}" for part in (own.train, own.validation, own.test)]
 
 
-def _loss_as_data(name: str) -> dict[str, Any]:
-    from lossassay.catalogue.losses import LOSSES
-
-    spec = LOSSES[name]
-    hyper_parameters = [f"{key} = {p.default} ({p.range}; {p.meaning})" for key, p in spec.hyper_parameters.items()]
-    return {
-        "name": name,
-        "title": spec.title,
-        "when": spec.when,
-        "formula": spec.formula,
-        "paper": spec.paper,
-        "tasks": list(spec.tasks),
-        "labels": spec.encoding,
-        "kind": spec.kind,
-        "link": spec.link,
-        "hyper_parameters": hyper_parameters,
-        "aliases": list(spec.aliases),
-        "oracle": spec.oracle,
-    }
-
-
-def _table(columns: list[str], rows: list[list[str]], *, title: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title.replace("[", "\\["), title_justify="left", box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell).replace("[", "\\[") for cell in row))
-    Console().print(table)
-
-
 def _path(noun: str, path: Path, as_json: bool) -> None:
     if as_json:
         return _json({noun: str(path)})
     typer.echo(str(path))
-
-
-def _json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)

@@ -5,6 +5,7 @@ LossassayError            a message for people; the command line prints it and l
 ├── UnknownNameError      a loss, model, metric or column that does not exist, with the nearest that does
 ├── DataError             the images, the table, the labels or the split
 ├── LabelError            labels that do not fit the loss
+├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
 └── OutFolderError        the out folder belongs to something else, or cannot be written
 
@@ -44,6 +45,10 @@ class DataError(LossassayError):
 
 class LabelError(LossassayError):
     """Labels whose kind, shape or range does not fit the loss."""
+
+
+class LossInputError(LossassayError):
+    """What a loss needs besides scores and labels is missing, or cannot be used."""
 
 
 class ModelError(LossassayError):

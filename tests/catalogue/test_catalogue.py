@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossassay.catalogue.losses import ALIASES, LOSSES, Task, canonical_name
+from lossassay.catalogue.loss_spec import Task
+from lossassay.catalogue.losses import ALIASES, LOSSES, canonical_name
 from lossassay.catalogue.models import MODELS
 from lossassay.catalogue.parameters import Parameter
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
 from lossassay.errors import UnknownNameError
 
 TASKS = set(get_args(Task))
+ELSEWHERE = {"torch", "keras", "optax", "timm", "monai", "pytorch-metric-learning", "coral-pytorch", "torchvision"}
 FUNCTIONS = {name: spec.function for name, spec in [*LOSSES.items(), *MODELS.items()]}
 PARAMETERS = {
     **{f"{name} {key}": p for name, spec in LOSSES.items() for key, p in spec.hyper_parameters.items()},
@@ -32,8 +34,10 @@ def test_every_function_is_where_the_catalogue_says(name: str, path: str) -> Non
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_options_of_a_loss_are_those_of_its_function(name: str) -> None:
-    _same_options(LOSSES[name].function, dict(LOSSES[name].hyper_parameters), after=("scores", "labels"))
+def test_the_options_and_inputs_of_a_loss_are_those_of_its_function(name: str) -> None:
+    spec = LOSSES[name]
+    own = {key: parameter for key, parameter in spec.hyper_parameters.items() if parameter.of == "function"}
+    _same_options(spec.function, own, after=("scores", "labels"), without_default=spec.inputs)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -42,13 +46,18 @@ def test_the_options_of_a_model_are_those_of_its_function(name: str) -> None:
     _same_options(MODELS[name].function, dict(MODELS[name].options), after=shape)
 
 
-def _same_options(path: str, options: dict[str, Parameter], *, after: tuple[str, ...]) -> None:
+def _same_options(
+    path: str, options: dict[str, Parameter], *, after: tuple[str, ...], without_default: tuple[str, ...] = ()
+) -> None:
     """Names and defaults are written twice, for people in the signature and for the study file in the catalogue."""
     module, function = path.split(":")
     signature = inspect.signature(getattr(importlib.import_module(module), function)).parameters
     assert tuple(signature)[: len(after)] == after
     own = {name: parameter for name, parameter in signature.items() if name not in after}
-    assert {name: parameter.default for name, parameter in own.items()} == {k: p.default for k, p in options.items()}
+    needed = {name for name, parameter in own.items() if parameter.default is inspect.Parameter.empty}
+    assert needed == set(without_default)
+    defaults = {name: parameter.default for name, parameter in own.items() if name not in needed}
+    assert defaults == {k: p.default for k, p in options.items()}
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in own.values())
 
 
@@ -62,9 +71,20 @@ def test_every_loss_declares_itself(name: str) -> None:
     assert set(spec.tasks) <= TASKS
     if spec.encoding == "integer":
         assert "multi_label" not in spec.tasks  # one index per image cannot say several findings
-    if spec.cross_entropy_at is not None:
-        assert set(spec.cross_entropy_at) == set(spec.hyper_parameters)
-        assert all(spec.hyper_parameters[k].problem(value) is None for k, value in spec.cross_entropy_at.items())
+    for identity in spec.equals:
+        for of, at in ((spec, identity.at), (LOSSES[identity.other], identity.other_at)):
+            assert all(of.hyper_parameters[key].problem(value) is None for key, value in at.items())
+    assert spec.variant_of is None or spec.variant_of in LOSSES
+    assert set(spec.elsewhere) <= ELSEWHERE
+
+
+def test_at_most_fifteen_losses_are_variants_of_others() -> None:
+    variants = [name for name, spec in LOSSES.items() if spec.variant_of is not None]
+    assert len(variants) <= 15, variants
+
+
+def test_sixty_losses_stand_by_themselves_or_nearly() -> None:
+    assert len(LOSSES) >= 60
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -90,7 +110,7 @@ def test_every_task_has_a_primary_yardstick_that_is_defined_for_it() -> None:
 
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_every_task_has_a_loss(task: Task) -> None:
-    assert [name for name, spec in LOSSES.items() if task in spec.tasks]
+    assert [name for name, spec in LOSSES.items() if spec.trains(task)]
 
 
 def test_no_name_of_a_loss_leads_to_two() -> None:
@@ -126,11 +146,14 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 def test_every_option_accepts_its_default_and_refuses_what_is_outside(parameter: Parameter) -> None:
     assert parameter.meaning
     assert parameter.problem(parameter.default) is None
-    below, wrong = parameter.low - 1, "text"
-    for value in (below, wrong, None, float("nan"), True):
-        assert parameter.problem([value] if parameter.kind == "integers" else value)
+    assert (parameter.problem(None) is None) == parameter.optional
+    wrap = {"integers": lambda v: [v], "reals": lambda v: [v], "matrix": lambda v: [[v]]}.get(
+        parameter.kind, lambda v: v
+    )
+    for value in (parameter.low - 1, "text", float("nan"), True):
+        assert parameter.problem(wrap(value))
     if parameter.high is not None:
-        assert parameter.problem(parameter.high + 1)
+        assert parameter.problem(wrap(parameter.high + 1))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +170,11 @@ def test_every_option_accepts_its_default_and_refuses_what_is_outside(parameter:
         ("integers", [1, 2.5], False),
         ("integers", [1, 9], False),
         ("integers", 3, False),
+        ("reals", [1, 2.5], True),
+        ("reals", [], False),
+        ("matrix", [[1, 0], [0.5, 0.5]], True),
+        ("matrix", [1, 0], False),
+        ("matrix", [[1, 9]], False),
     ],
 )
 def test_kinds_of_options(kind: str, value: object, fits: bool) -> None:
@@ -159,6 +187,24 @@ def test_a_number_fits_exactly_where_it_is_in_the_range(value: float, low: float
     parameter = Parameter(default=low, low=low, high=high, meaning="a test")
     inside = value >= low and (high is None or value <= high)
     assert (parameter.problem(value) is None) == inside
+
+
+def test_sizes_are_those_of_the_classes() -> None:
+    weights = Parameter(default=None, kind="reals", optional=True, per_class=True, meaning="a test")
+    assert weights.size_problem(None, 3) is None
+    assert weights.size_problem([1.0, 2.0, 3.0], 3) is None
+    assert weights.size_problem([1.0], 3) == "got 1 numbers, expected 3: one for each class"
+    matrix = Parameter(default=None, kind="matrix", optional=True, per_class=True, meaning="a test")
+    assert matrix.size_problem([[1.0, 0.0], [0.0, 1.0]], 2) is None
+    assert matrix.size_problem([[1.0, 0.0], [0.0]], 2)
+    assert Parameter(default=1.0, meaning="a test").size_problem(1.0, 3) is None
+
+
+def test_a_choice_is_one_of_its_names() -> None:
+    choice = Parameter(default="a", kind="choice", choices=("a", "b"), meaning="a test")
+    assert choice.problem("b") is None
+    assert choice.problem("c") == "got 'c', expected one of a, b"
+    assert choice.problem(1)
 
 
 def test_the_range_is_said_in_words() -> None:

@@ -1,55 +1,121 @@
-"""What every loss must satisfy. Each check takes a loss and raises AssertionError; the mutants show that they can."""
+"""What every loss must satisfy. Each check takes a case and raises AssertionError; the mutants show that they can.
 
-import os
+A check that does not apply to a loss says so by returning `DOES_NOT_APPLY`, for a reason that the catalogue declares.
+"""
+
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "torch"  # before keras is imported
-
-import keras
 import torch
 from torch.autograd import gradcheck
 
 from lossassay import losses
+from lossassay.catalogue.loss_spec import LossSpec, Task
 from lossassay.catalogue.losses import LOSSES
 from lossassay.losses import Loss, encode_labels
+from tests.losses.families import ORACLES
 
 Tensor = torch.Tensor
-ROWS, CLASSES = 7, 4
+ROWS, CLASSES, FEATURES = 7, 4, 6
+COUNTS = (50.0, 20.0, 10.0, 5.0)
+DOES_NOT_APPLY = "does not apply"
+COSINE_HEADS = ("cosine", "cosine_with_subcentres")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A loss with its hyper-parameters, on one of its tasks."""
+
+    loss: Loss
+    task: Task
+
+    @property
+    def spec(self) -> LossSpec:
+        return self.loss.spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What a loss is called with."""
+
+    scores: Tensor
+    labels: Tensor
+    inputs: dict[str, Any]
 
 
 def settings(name: str) -> list[dict[str, Any]]:
-    """Hyper-parameters to try: the defaults, then the low end of every range and some values above it."""
+    """Hyper-parameters to try: the defaults, then ends of ranges and values between, one at a time."""
     tried: list[dict[str, Any]] = [{}]
     for key, parameter in LOSSES[name].hyper_parameters.items():
-        values = (parameter.low, parameter.low + 0.5, 5.0)
-        tried += [{key: value} for value in values if parameter.problem(value) is None]
+        if parameter.kind == "choice":
+            tried += [{key: value} for value in parameter.choices if value != parameter.default]
+        elif parameter.kind == "reals":
+            tried.append({key: [parameter.low + 0.5 + step for step in range(CLASSES)]})
+        elif parameter.kind == "matrix":
+            tried.append({key: (0.6 * torch.eye(CLASSES) + 0.1).tolist()})
+        elif parameter.of == "function":
+            step = 1 if parameter.kind == "integer" else 0.5
+            values = (parameter.low, parameter.low + step, 5 if parameter.kind == "integer" else 5.0)
+            tried += [
+                {key: value} for value in values if parameter.problem(value) is None and value != parameter.default
+            ]
     return tried
 
 
-def examples(
-    loss: Loss, *, scale: float = 2.0, rows: int = ROWS, dtype: torch.dtype = torch.float64
-) -> tuple[Tensor, Tensor]:
-    """Random scores and single labels, in the loss's encoding."""
+def cases(name: str, setting: dict[str, Any]) -> list[Case]:
+    """One case for each task of the loss; single labels stand for grades too."""
+    loss = losses.get(name, class_counts=COUNTS, **setting)
+    return [Case(loss=loss, task=task) for task in loss.spec.tasks]
+
+
+def inputs_of(rows: int, dtype: torch.dtype) -> dict[str, Any]:
+    """What a loss may need besides scores and labels."""
+    draws = torch.Generator().manual_seed(11)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=draws, dtype=torch.float64).to(dtype)
+
+    return {
+        "features": normal(rows, FEATURES),
+        "head_weight": normal(CLASSES, FEATURES),
+        "centres": normal(CLASSES, FEATURES),
+        "rows": torch.arange(100, 100 + rows),
+        "epoch": 3,
+        "epochs": 10,
+    }
+
+
+def examples(case: Case, *, scale: float = 2.0, rows: int = ROWS, dtype: torch.dtype = torch.float64) -> Examples:
+    """Random scores (cosines lie inside -1 to 1) and labels of the task, in the loss's encoding."""
     draws = torch.Generator().manual_seed(3)
-    scores = (scale * torch.randn(rows, CLASSES, generator=draws, dtype=torch.float64)).to(dtype)
+    scores = scale * torch.randn(rows, case.spec.num_scores(CLASSES), generator=draws, dtype=torch.float64)
+    if case.spec.head in COSINE_HEADS:
+        scores = scores.tanh() * 0.95
     labels = torch.randint(CLASSES, (rows,), generator=draws)
-    return scores, encoded(labels, loss, dtype)
+    if case.task == "multi_label":
+        labels = (torch.rand(rows, CLASSES, generator=draws) < 0.4).float()
+    return Examples(scores=scores.to(dtype), labels=encoded(labels, case, dtype), inputs=inputs_of(rows, dtype))
 
 
-def encoded(labels: Tensor, loss: Loss, dtype: torch.dtype = torch.float64) -> Tensor:
+def encoded(labels: Tensor, case: Case, dtype: torch.dtype = torch.float64) -> Tensor:
     """Labels in the loss's encoding; rows in the type of the scores."""
-    found = encode_labels(labels, CLASSES, loss.spec.encoding)
+    found = encode_labels(labels, CLASSES, case.spec.encoding)
     return found.to(dtype) if found.is_floating_point() else found
 
 
+def single(labels: list[int] | Tensor, case: Case, dtype: torch.dtype = torch.float64) -> Tensor:
+    """One true class per example, also for findings."""
+    index = torch.as_tensor(labels)
+    return encoded(torch.eye(CLASSES)[index] if case.task == "multi_label" else index, case, dtype)
+
+
 def value_and_gradient(
-    function: Callable[[Tensor, Tensor], Tensor], scores: Tensor, labels: Tensor
+    function: Callable[..., Tensor], scores: Tensor, labels: Tensor, **inputs: Any
 ) -> tuple[Tensor, Tensor]:
     """The value of each example, and the gradient of their mean by the scores."""
     scores = scores.detach().clone().requires_grad_()
-    value = function(scores, labels)
+    value = function(scores, labels, **inputs)
     (gradient,) = torch.autograd.grad(value.mean(), scores)
     return value.detach(), gradient
 
@@ -60,127 +126,213 @@ def equal(found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor], *, tole
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def _rows(labels: Tensor) -> Tensor:
-    return labels if labels.is_floating_point() else torch.nn.functional.one_hot(labels.long(), CLASSES).double()
+def _of(case: Case, given: Examples, **changed: Tensor) -> tuple[Tensor, Tensor]:
+    given = replace(given, **changed)
+    return value_and_gradient(case.loss, given.scores, given.labels, **given.inputs)
 
 
-def _root_mean_squared_error(scores: Tensor, labels: Tensor, **_: Any) -> Tensor:
-    # shares whose mean is the root, written otherwise than in the package
-    squares = (scores.exp() / scores.exp().sum(-1, keepdim=True) - labels) ** 2
-    root = squares.sum().div(squares.numel()).sqrt()
-    return squares.sum(-1) / CLASSES / root
+def equals_its_oracle(case: Case) -> None:
+    """Oracles are called with scores, labels, all hyper-parameters of the function and the declared inputs."""
+    given = examples(case)
+    oracle = ORACLES[case.loss.name]
+    told = {k: v for k, v in case.loss.hyper_parameters.items() if k not in case.spec.head_options}
+    told |= {key: given.inputs[key] for key in case.spec.inputs if key != "class_counts"}
+    if "class_counts" in case.spec.inputs:
+        told["class_counts"] = torch.tensor(COUNTS, dtype=torch.float64)
+    expected = value_and_gradient(lambda z, y: oracle(z, y, **told), given.scores, given.labels)
+    equal(_of(case, given), expected)
 
 
-# Loss → an independent value. The mean over classes is torch's: that of keras works in float32 (version 3.15).
-ORACLES: dict[str, Callable[..., Tensor]] = {
-    "categorical_crossentropy": lambda z, y: keras.losses.categorical_crossentropy(y, z, from_logits=True),
-    "sparse_categorical_crossentropy": lambda z, y: keras.losses.sparse_categorical_crossentropy(
-        y, z, from_logits=True
-    ),
-    "binary_crossentropy": lambda z, y: keras.ops.binary_crossentropy(y, z, from_logits=True).mean(-1),
-    "mean_squared_error": lambda z, y: keras.ops.square(y - keras.ops.softmax(z)).mean(-1),
-    "root_mean_squared_error": _root_mean_squared_error,
-    "focal": lambda z, y, gamma=2.0: keras.losses.categorical_focal_crossentropy(
-        _rows(y), torch.softmax(z, -1), alpha=1.0, gamma=gamma
-    ),
-}
-KERAS_LOSSES: dict[str, Callable[..., Tensor]] = {
-    "binary_crossentropy": lambda z, y: keras.losses.binary_crossentropy(y, z, from_logits=True),
-    "mean_squared_error": lambda z, y: keras.losses.mean_squared_error(y, torch.softmax(z, -1)),
-}
-# The other oracles take the logarithm of a probability, or one that is cut off near 0.
-EXACT_AT_EXTREMES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"}
+def single_precision_is_near_double(case: Case) -> None:
+    """float32 within 1e-4 of float64, bfloat16 scores computed upon in their own type within a tenth."""
+    given = examples(case)
+    exact = _of(case, given)
+    rows = given.labels.is_floating_point()
+    for dtype, bound in ((torch.float32, 1e-4), (torch.bfloat16, 0.1)):
+        inputs = inputs_of(ROWS, dtype)
+        scores = given.scores.to(dtype)
+        value, gradient = value_and_gradient(
+            case.loss, scores, given.labels.to(dtype) if rows else given.labels, **inputs
+        )
+        for name, a, b in (("value", value, exact[0]), ("gradient", gradient, exact[1])):
+            worst = (a.double() - b).abs().max() / b.abs().max().clamp_min(1e-3)
+            assert worst <= bound, f"{name} in {dtype}: {worst:.2g}"
 
 
-def equals_its_oracle(loss: Loss) -> None:
-    scores, labels = examples(loss)
-    oracle = ORACLES[loss.name]
-    expected = value_and_gradient(lambda z, y: oracle(z, y, **loss.hyper_parameters), scores, labels)
-    equal(value_and_gradient(loss, scores, labels), expected)
-    if loss.name in EXACT_AT_EXTREMES:
-        scores = scores.sign() * 80
-        equal(value_and_gradient(loss, scores, labels), value_and_gradient(oracle, scores, labels))
+def gradient_is_that_of_the_value(case: Case) -> None:
+    given = examples(case, rows=3)
+    assert gradcheck(
+        lambda z: case.loss(z, given.labels, **given.inputs), given.scores.requires_grad_(), raise_exception=False
+    ), "gradcheck"
 
 
-def gradient_is_that_of_the_value(loss: Loss) -> None:
-    scores, labels = examples(loss, rows=3)
-    assert gradcheck(lambda z: loss(z, labels), scores.requires_grad_(), raise_exception=False), "gradcheck"
-
-
-def renaming_the_classes_changes_nothing(loss: Loss) -> None:
-    scores, _ = examples(loss)
-    labels = torch.arange(ROWS) % CLASSES
-    order = torch.tensor([2, 0, 3, 1])
-    value, gradient = value_and_gradient(loss, scores, encoded(labels, loss))
-    renamed = value_and_gradient(loss, scores[:, order], encoded(order.argsort()[labels], loss))
+def renaming_the_classes_changes_nothing(case: Case) -> str | None:
+    if "ordinal" in case.spec.tasks or "rows" in case.spec.inputs:
+        return DOES_NOT_APPLY  # grades have an order; drawn complementary labels follow the row
+    if any(p.per_class and case.loss.hyper_parameters[k] for k, p in case.spec.hyper_parameters.items()):
+        return DOES_NOT_APPLY  # the user's own numbers stay with their classes
+    given, order = examples(case), torch.tensor([2, 0, 3, 1])
+    value, gradient = _of(case, given)
+    labels = given.labels[:, order] if given.labels.ndim == 2 else order.argsort()[given.labels.long()].int()
+    inputs = dict(given.inputs)
+    for name in ("head_weight", "centres"):
+        inputs[name] = inputs[name][order]
+    counts = case.loss.class_counts
+    loss = case.loss if counts is None else replace(case.loss, class_counts=counts[order])
+    renamed = value_and_gradient(loss, given.scores[:, order], labels, **inputs)
     equal(renamed, (value, gradient[:, order]), tolerance=1e-12)
+    return None
 
 
-def an_example_does_not_see_its_batch_unless_declared(loss: Loss) -> None:
-    scores, labels = examples(loss)
-    whole = loss(scores, labels)
-    parts = torch.cat([loss(scores[:3], labels[:3]), loss(scores[3:], labels[3:])])
+def an_example_does_not_see_its_batch_unless_declared(case: Case) -> None:
+    given = examples(case)
+
+    def part(rows: slice) -> Tensor:
+        inputs = {
+            k: v[rows] if isinstance(v, Tensor) and k in ("features", "rows") else v for k, v in given.inputs.items()
+        }
+        return case.loss(given.scores[rows], given.labels[rows], **inputs)
+
+    whole = part(slice(None))
+    parts = torch.cat([part(slice(0, 3)), part(slice(3, None))])
     assert whole.shape == (ROWS,)
-    assert torch.equal(whole, parts) == (loss.spec.kind == "example")
+    assert torch.equal(whole, parts) == (case.spec.kind == "example")
 
 
-def extremes_stay_finite(loss: Loss) -> None:
+def extremes_stay_finite(case: Case) -> None:
+    cosine = case.spec.head in COSINE_HEADS
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        for scale in (0.0, 80.0, 1e4):
-            signs = examples(loss)[0].sign().to(dtype)
-            value, gradient = value_and_gradient(
-                loss, scale * signs, encoded(torch.arange(ROWS) % CLASSES, loss, dtype)
-            )
+        for scale in (0.0, 1.0) if cosine else (0.0, 80.0, 1e4):
+            given = examples(case, dtype=dtype)
+            labels = single(torch.arange(ROWS) % CLASSES, case, dtype)
+            value, gradient = _of(case, given, scores=scale * given.scores.sign(), labels=labels)
             assert torch.isfinite(value).all(), f"value at {scale:g} in {dtype}"
             assert torch.isfinite(gradient).all(), f"gradient at {scale:g} in {dtype}"
 
 
-def a_surely_wrong_answer_still_costs_and_pulls(loss: Loss) -> None:
+def a_surely_wrong_answer_still_costs_and_pulls(case: Case) -> str | None:
     """Cross-entropies and their kin grow without end; a clamp would cut them off at 16 nats with no gradient."""
-    scores = torch.tensor([[80.0, 0.0, 0.0, 0.0]], dtype=torch.float32)
-    value, gradient = value_and_gradient(loss, scores, encoded(torch.tensor([1]), loss, torch.float32))
-    if "squared" not in loss.name:  # those are bounded and flat there, as the catalogue says
-        assert value.item() >= 79 / CLASSES
-        assert gradient[0, 0].item() >= 0.9 / CLASSES
-    right, _ = value_and_gradient(loss, scores, encoded(torch.tensor([0]), loss, torch.float32))
-    assert right.item() < value.item()
+    if case.spec.bounded or case.spec.head != "linear" or case.spec.kind == "batch":
+        return DOES_NOT_APPLY
+    given = replace(examples(case, rows=1, dtype=torch.float32), scores=torch.tensor([[80.0, 0.0, 0.0, 0.0]]))
+    wrong, gradient = _of(case, given, labels=single([1], case, torch.float32))
+    right, _ = _of(case, given, labels=single([0], case, torch.float32))
+    assert right.item() < wrong.item()
+    further, _ = _of(case, given, scores=2 * given.scores, labels=single([1], case, torch.float32))
+    assert further.item() >= 1.5 * wrong.item()
+    assert gradient[0, 0].item() > 1e-3
+    return None
 
 
-def is_cross_entropy_where_declared(loss: Loss) -> None:
-    at = loss.spec.cross_entropy_at
-    if at is None:
-        return
-    loss = replace(loss, hyper_parameters={**loss.hyper_parameters, **at})
-    scores, labels = examples(loss)
-    reference = losses.get("categorical_crossentropy")
-    expected = value_and_gradient(reference, scores, _rows(labels))
-    equal(value_and_gradient(loss, scores, labels), expected, tolerance=1e-14)
+def is_the_other_loss_where_declared(case: Case) -> str | None:
+    """The catalogue's identities, each at its point; tried once, at the defaults."""
+    defaults = {key: parameter.default for key, parameter in case.spec.hyper_parameters.items()}
+    if not case.spec.equals or case.loss.hyper_parameters != defaults:
+        return DOES_NOT_APPLY
+    for identity in case.spec.equals:
+        classes = 2 if identity.only == "two_classes" else CLASSES
+        counts = [7.0] * classes if identity.only == "equal_counts" else COUNTS[:classes]
+        other_spec = LOSSES[identity.other]
+        # the check's own loss may be a wrong version, so its function is kept
+        at = case.loss.hyper_parameters | dict(identity.at)
+        here = replace(case.loss, hyper_parameters=at)
+        if here.class_counts is not None:
+            here = replace(here, class_counts=torch.tensor(counts, dtype=torch.float64))
+        there = losses.get(identity.other, class_counts=counts, **identity.other_at)
+        draws = torch.Generator().manual_seed(5)
+        scores = 2 * torch.randn(ROWS, case.spec.num_scores(classes), generator=draws, dtype=torch.float64)
+        if case.spec.head in COSINE_HEADS:
+            scores = 0.9 * scores.tanh()
+        index = torch.randint(classes, (ROWS,), generator=draws)
+        labels = torch.eye(classes)[index] if case.task == "multi_label" else index
+        inputs = inputs_of(ROWS, torch.float64)
+
+        def in_the_encoding_of(spec: LossSpec, labels: Tensor = labels, classes: int = classes) -> Tensor:
+            found = encode_labels(labels, classes, spec.encoding)
+            return found.double() if found.is_floating_point() else found
+
+        factor = {"classes": float(classes), "1/classes": 1.0 / classes}.get(identity.factor, identity.factor)  # type: ignore[call-overload]
+        assert other_spec.num_scores(classes) == scores.shape[1], "an identity is between losses of the same scores"
+        expected = value_and_gradient(there, scores, in_the_encoding_of(other_spec), **inputs)
+        found = value_and_gradient(here, scores, in_the_encoding_of(case.spec), **inputs)
+        equal(found, (factor * expected[0], factor * expected[1]), tolerance=identity.tolerance)
+    return None
 
 
-def inputs_are_left_as_they_were(loss: Loss) -> None:
-    scores, labels = examples(loss)
-    before = scores.clone(), labels.clone()
-    loss(scores, labels)
-    assert torch.equal(scores, before[0])
-    assert torch.equal(labels, before[1])
+def unknown_findings_cost_nothing(case: Case) -> str | None:
+    """Findings that are nan leave no trace; where nothing is known the loss is 0 with gradient 0."""
+    if case.task != "multi_label":
+        return DOES_NOT_APPLY
+    given = examples(case)
+    unknown = torch.zeros(ROWS, CLASSES, dtype=torch.bool)
+    unknown[0, 1] = unknown[2, 3] = unknown[4] = True
+    labels = torch.where(unknown, torch.nan, given.labels)
+    value, gradient = _of(case, given, labels=labels)
+    moved = _of(case, given, labels=labels, scores=torch.where(unknown, given.scores + 3, given.scores))
+    equal((value, gradient), moved, tolerance=1e-12)
+    assert (gradient[unknown] == 0).all()
+    value, gradient = _of(case, given, labels=torch.full_like(labels, torch.nan))
+    assert (value == 0).all()
+    assert (gradient == 0).all()
+    return None
 
 
-def the_type_of_the_scores_is_kept(loss: Loss) -> None:
+def without_weight_nothing_is_learnt(case: Case) -> None:
+    """The engine's mean with all weights 0 is 0 and has gradient 0, not 0 / 0."""
+    given = examples(case)
+    scores = given.scores.requires_grad_()
+    total = (case.loss(scores, given.labels, **given.inputs) * torch.zeros(ROWS)).sum() / ROWS
+    (gradient,) = torch.autograd.grad(total, scores)
+    assert total.item() == 0
+    assert (gradient == 0).all()
+
+
+def inputs_are_left_as_they_were(case: Case) -> None:
+    given = examples(case)
+    before = given.scores.clone(), given.labels.clone(), given.inputs["features"].clone()
+    case.loss(given.scores, given.labels, **given.inputs)
+    assert torch.equal(given.scores, before[0])
+    assert torch.equal(given.labels, before[1])
+    assert torch.equal(given.inputs["features"], before[2])
+
+
+def the_type_of_the_scores_is_kept(case: Case) -> None:
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        scores, labels = examples(loss, dtype=dtype)
-        value = loss(scores, labels)
+        given = examples(case, dtype=dtype)
+        value = case.loss(given.scores, given.labels, **given.inputs)
         assert (value.dtype, value.shape) == (dtype, (ROWS,))
-        assert (value >= 0).all()
+        if case.spec.low is not None:
+            assert (value >= case.spec.low).all()
 
 
-CHECKS: tuple[Callable[[Loss], None], ...] = (
+def probabilities_come_of_its_scores(case: Case) -> None:
+    """The link gives K numbers from 0 to 1; those of single labels and grades sum to one."""
+    given = examples(case)
+    found = losses.probabilities(
+        given.scores,
+        link=case.spec.link,
+        num_classes=CLASSES,
+        task=case.task,
+        hyper_parameters=case.loss.hyper_parameters,
+    )
+    assert found.shape == (ROWS, CLASSES)
+    assert ((found >= 0) & (found <= 1)).all()
+    if case.task != "multi_label":
+        torch.testing.assert_close(found.sum(-1), torch.ones(ROWS, dtype=torch.float64))
+
+
+CHECKS: tuple[Callable[[Case], str | None], ...] = (
     equals_its_oracle,
+    single_precision_is_near_double,
     gradient_is_that_of_the_value,
     renaming_the_classes_changes_nothing,
     an_example_does_not_see_its_batch_unless_declared,
     extremes_stay_finite,
     a_surely_wrong_answer_still_costs_and_pulls,
-    is_cross_entropy_where_declared,
+    is_the_other_loss_where_declared,
+    unknown_findings_cost_nothing,
+    without_weight_nothing_is_learnt,
     inputs_are_left_as_they_were,
     the_type_of_the_scores_is_kept,
+    probabilities_come_of_its_scores,
 )

@@ -9,19 +9,52 @@ import torch
 
 from lossassay import losses
 from lossassay.catalogue.losses import ALIASES, LOSSES
-from lossassay.errors import LabelError, UnknownNameError
+from lossassay.errors import LabelError, LossInputError, UnknownNameError
+
+COUNTS = (40, 30, 20)
+
+
+def test_counts_are_asked_for_where_they_are_needed_and_must_be_positive() -> None:
+    with pytest.raises(
+        LossInputError, match=r"logit_adjustment needs to know how many images.*class_counts=\[\.\.\.\]"
+    ):
+        losses.get("logit_adjustment")
+    with pytest.raises(
+        LossInputError, match=r"must be a list of positive numbers, one for each class; got \[5\.0, 0\.0\]"
+    ):
+        losses.get("logit_adjustment", class_counts=[5, 0])
+
+
+def test_inputs_are_asked_for_by_name() -> None:
+    loss = losses.get("center_loss")
+    with pytest.raises(
+        LossInputError, match=r"center_loss also needs features, centres: call it as loss\(scores, labels"
+    ):
+        loss(torch.zeros(1, 3), torch.tensor([0]))
+
+
+def test_soft_labels_must_sum_to_one() -> None:
+    rows = torch.tensor([[0.5, 0.4, 0.0]])
+    with pytest.raises(LabelError, match=r"Soft labels must sum to one in every row; got sums from 0\.9"):
+        losses.encode_labels(rows, 3, "dense", "single_label")
+    assert torch.equal(losses.encode_labels(rows, 3, "dense", "multi_label"), rows)
+
+
+def test_unknown_findings_are_nan_and_allowed_for_findings_alone() -> None:
+    rows = torch.tensor([[1.0, torch.nan, 0.0]])
+    assert torch.isnan(losses.encode_labels(rows, 3, "dense", "multi_label")).sum() == 1
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_name_gives_its_loss_with_every_hyper_parameter_written_out(name: str) -> None:
-    loss = losses.get(name)
+    loss = losses.get(name, class_counts=COUNTS)
     assert (loss.name, loss.spec) == (name, LOSSES[name])
     assert dict(loss.hyper_parameters) == {key: p.default for key, p in LOSSES[name].hyper_parameters.items()}
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
 def test_aliases_give_the_same_loss(alias: str, name: str) -> None:
-    assert losses.get(alias) == losses.get(name)
+    assert losses.get(alias, class_counts=COUNTS) == losses.get(name, class_counts=COUNTS)
 
 
 def test_names_are_those_of_the_catalogue() -> None:
@@ -105,5 +138,5 @@ def test_the_examples_in_the_docstrings_run(module: str) -> None:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_function_has_the_docstring_of_the_house(name: str) -> None:
-    text = losses.get(name).function.__doc__
+    text = losses.get(name, class_counts=COUNTS).function.__doc__
     assert all(part in text for part in ("Args:", "Returns:", "Example:", ":math:"))

@@ -28,7 +28,7 @@ def draw(task: str, rows: int = 120, classes: int = 3, ties: bool = False, seed:
 
 def weighted(metric: str, truth: Any, p: Any, w: Any, task: str) -> Any:
     """Every yardstick with row weights, as slowly and plainly as can be; truth [N K], weights may be complex."""
-    single = task == "single_label"
+    single = task != "multi_label"
     said = np.eye(p.shape[1])[p.argmax(axis=1)] if single else (p > 0.5).astype(float)
     total, columns = w.sum(), range(p.shape[1])
     there, named = w @ truth, w @ said
@@ -45,6 +45,17 @@ def weighted(metric: str, truth: Any, p: Any, w: Any, task: str) -> Any:
     if metric == "cohen_kappa":
         agreed, chance = right.sum() / total, (named @ there) / total**2
         return (agreed - chance) / (1 - chance)
+    if metric in ("quadratic_weighted_kappa", "mean_absolute_grade_error"):
+        gap = (truth - said) @ np.arange(p.shape[1])
+        if metric == "mean_absolute_grade_error":
+            return w @ np.abs(gap) / total
+        squares = (np.arange(p.shape[1])[:, None] - np.arange(p.shape[1])) ** 2
+        return 1 - (w @ gap**2) / (there @ squares @ named / total)
+    if metric == "ranked_probability_score":
+        return w @ ((p - truth).cumsum(axis=1)[:, :-1] ** 2).sum(axis=1) / total
+    if metric == "threshold_auroc":
+        above, higher = 1 - p.cumsum(axis=1), 1 - truth.cumsum(axis=1)
+        return np.mean([weighted_auroc(higher[:, k] > 0.5, above[:, k], w) for k in columns[:-1]])
     if metric == "macro_auroc":
         return np.mean([weighted_auroc(truth[:, k] > 0, p[:, k], w) for k in columns])
     if metric == "macro_average_precision":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,10 @@ class YardstickSpec:
     definition: str
 
 
-_SINGLE: tuple[Task, ...] = ("single_label",)
+_SINGLE: tuple[Task, ...] = ("single_label", "ordinal")
+_ORDINAL: tuple[Task, ...] = ("ordinal",)
 _MULTI: tuple[Task, ...] = ("multi_label",)
-_BOTH: tuple[Task, ...] = ("single_label", "multi_label")
+_BOTH: tuple[Task, ...] = ("single_label", "ordinal", "multi_label")
 
 YARDSTICKS: dict[str, YardstickSpec] = {
     "accuracy": YardstickSpec(
@@ -78,6 +79,42 @@ YARDSTICKS: dict[str, YardstickSpec] = {
         tasks=_SINGLE,
         needs="decisions",
         definition="agreement beyond chance (Cohen 1960), unweighted",
+    ),
+    "quadratic_weighted_kappa": YardstickSpec(
+        title="Quadratic weighted kappa",
+        best="high",
+        low=-1,
+        high=1,
+        tasks=_ORDINAL,
+        needs="decisions",
+        definition="agreement beyond chance, a gap of d grades counting d squared (Cohen 1968)",
+    ),
+    "mean_absolute_grade_error": YardstickSpec(
+        title="Mean absolute error (grades)",
+        best="low",
+        low=0,
+        high=None,
+        tasks=_ORDINAL,
+        needs="decisions",
+        definition="mean number of grades by which the decision is off",
+    ),
+    "threshold_auroc": YardstickSpec(
+        title="AUROC per threshold",
+        best="high",
+        low=0,
+        high=1,
+        tasks=_ORDINAL,
+        needs="ranks",
+        definition="mean over the thresholds between grades of the AUROC of P(y > k); one-sided thresholds left out",
+    ),
+    "ranked_probability_score": YardstickSpec(
+        title="Ranked probability score",
+        best="low",
+        low=0,
+        high=None,
+        tasks=_ORDINAL,
+        needs="probabilities",
+        definition="mean of the sum over thresholds of (P(y <= k) - [y <= k])^2 (Epstein 1969)",
     ),
     "macro_auroc": YardstickSpec(
         title="Macro AUROC",
@@ -126,4 +163,8 @@ YARDSTICKS: dict[str, YardstickSpec] = {
     ),
 }
 
-PRIMARY: dict[Task, str] = {"single_label": "balanced_accuracy", "multi_label": "macro_auroc"}
+PRIMARY: dict[Task, str] = {
+    "single_label": "balanced_accuracy",
+    "ordinal": "quadratic_weighted_kappa",
+    "multi_label": "macro_auroc",
+}

@@ -8,7 +8,8 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from lossassay.catalogue.losses import LOSSES, canonical_name
+from lossassay.catalogue.arm_losses import resolved_name, spec_of
+from lossassay.catalogue.compound import COMPOUND, in_words, normal_terms, term_problems
 from lossassay.catalogue.models import MODELS
 from lossassay.catalogue.parameters import Parameter
 from lossassay.catalogue.yardsticks import YARDSTICKS
@@ -123,12 +124,36 @@ def _arms(raw: Any) -> tuple[list[ArmConfig], list[str]]:
 
 
 def _arm(table: Mapping[str, Any]) -> ArmConfig:
-    loss = canonical_name(table["loss"])
-    given = {key: value for key, value in table.items() if key not in _ARM_OWN_KEYS}
-    defaults = {key: parameter.default for key, parameter in LOSSES[loss].hyper_parameters.items()}
     training = dict(table.get("training", {}))
-    label = " ".join([loss, *(f"{key}={value:g}" for key, value in {**given, **training}.items() if _is_number(value))])
-    return ArmConfig(name=table.get("name", label), loss=loss, hyper_parameters=defaults | given, training=training)
+    terms = _terms(table)
+    if terms is not None:
+        return ArmConfig(
+            name=table.get("name", _with_numbers(in_words(terms), training)),
+            loss=COMPOUND,
+            hyper_parameters={"terms": normal_terms(terms)},
+            training=training,
+        )
+    loss = resolved_name(table["loss"])
+    given = {key: value for key, value in table.items() if key not in _ARM_OWN_KEYS}
+    defaults = {key: parameter.default for key, parameter in spec_of(loss, given).hyper_parameters.items()}
+    label = _with_numbers(loss, {**given, **training})
+    return ArmConfig(
+        name=table.get("name", label), loss=loss, hyper_parameters=_without_none(defaults | given), training=training
+    )
+
+
+def _terms(table: Mapping[str, Any]) -> Any:
+    """Return the terms of a sum of losses, or None for a single loss."""
+    return table["loss"] if isinstance(table.get("loss"), list | tuple) else table.get("terms")
+
+
+def _with_numbers(name: str, settings: Mapping[str, Any]) -> str:
+    return " ".join([name, *(f"{key}={value:g}" for key, value in settings.items() if _is_number(value))])
+
+
+def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML knows no None: an option that may be left out and is, stays out."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _is_number(value: Any) -> bool:
@@ -139,11 +164,17 @@ def _arm_problems(table: Mapping[str, Any], where: str) -> Iterator[str]:
     if not isinstance(table.get("name", ""), str):
         yield f"{where}: name must be text, got {table['name']!r}"
     loss = table.get("loss")
+    if _terms(table) is not None:
+        yield from term_problems(_terms(table), where)
+        extra = [key for key in table if key not in (*_ARM_OWN_KEYS, "terms")]
+        yield from (f"{where}: {key!r} belongs into the table of one of the losses that are added" for key in extra)
+        yield from _arm_training_problems(table.get("training", {}), where)
+        return
     if not isinstance(loss, str):
         yield f"{where}: `loss` must be the name of a loss, got {loss!r}; `lossassay losses` lists them"
         return
     try:
-        spec = LOSSES[canonical_name(loss)]
+        spec = spec_of(resolved_name(loss), {})
     except UnknownNameError as error:
         yield f"{where}: {error}"
         return
@@ -234,6 +265,11 @@ def _crosscheck(study: Study) -> list[str]:
     problems += _evidence_problems(study.evidence)
     if CONTROL_ARM in names:
         problems.append(f"arms: {CONTROL_ARM!r} is the name of the control (`evidence.control`); give the arm another")
+    if study.data.label_bins is not None and (study.data.label_separator or study.data.order):
+        problems.append(
+            "data.label_bins: cuts one number per image into grades, so it goes neither with data.label_separator nor "
+            "with data.order; keep one of them"
+        )
     split = study.data.split
     if not split.official and split.validation + split.test >= 1:
         problems.append(
@@ -241,7 +277,7 @@ def _crosscheck(study: Study) -> list[str]:
             "together they must stay below 1"
         )
     for arm in study.arms:
-        if LOSSES[arm.loss].kind == "batch" and study.training_of(arm).class_weights != "none":
+        if spec_of(arm.loss, arm.hyper_parameters).kind == "batch" and study.training_of(arm).class_weights != "none":
             problems.append(
                 f"arm {arm.name!r}: {arm.loss} exists only for a whole batch, so class weights have no meaning for it; "
                 'give this arm `training = { class_weights = "none" }` or leave it out'

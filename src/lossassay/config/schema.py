@@ -53,6 +53,11 @@ class DataConfig(Frozen):
     path_column: str = "path"
     label_column: str = "label"
     label_separator: str | None = None  # set: one row has several labels in one cell, and the task is multi-label
+    finding_columns: Annotated[tuple[str, ...], BeforeValidator(_tuple)] | None = None  # one for each finding
+    uncertain: Literal["ignore", "zeros", "ones"] = "ignore"  # what -1 in such a column stands for
+    unmentioned: Literal["absent", "unknown"] = "absent"  # what an empty cell in such a column stands for
+    order: Annotated[tuple[str, ...], BeforeValidator(_tuple)] | None = None  # class names from lowest to highest grade
+    label_bins: Annotated[tuple[float, ...], BeforeValidator(_tuple)] | None = None  # labels are numbers: cut them here
     part_column: str = "official_split"
     allow_paths_outside: bool = False
     split: Annotated[SplitConfig, BeforeValidator(_split)] = SplitConfig()

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.errors import DataError
 

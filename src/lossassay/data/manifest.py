@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 
 Kind = Literal["files", "npz", "digits"]
 Part = Literal["train", "validation", "test"]

@@ -11,6 +11,7 @@ from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
 from lossassay.errors import DataError
 
@@ -31,6 +32,11 @@ def scan(data: DataConfig) -> Manifest:
     Raises:
         DataError: If there is no such path, nothing to read in it, or something wrong with its labels.
     """
+    found = _scan_any(data)
+    return found if data.order is None else in_order(found, data.order)
+
+
+def _scan_any(data: DataConfig) -> Manifest:
     if data.path == "digits":
         _refuse_columns(data, "digits")
         return scan_digits()
@@ -54,7 +60,9 @@ def _scan_array(path: Path, data: DataConfig) -> Manifest:
 
 def _refuse_columns(data: DataConfig, what: str) -> None:
     """Columns and patterns that the form of the data cannot have must not be ignored silently."""
-    keys = ("group", "source", "label_separator") + (() if what == "class folders" else ("group_pattern",))
+    keys = ("group", "source", "label_separator", "label_bins", "finding_columns") + (
+        () if what == "class folders" else ("group_pattern",)
+    )
     given = [f"data.{key}" for key in keys if getattr(data, key) is not None]
     if given:
         hint = " Use data.group_pattern to read groups from paths." if what == "class folders" else ""

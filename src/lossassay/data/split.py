@@ -69,7 +69,9 @@ def one_hot(manifest: Manifest) -> npt.NDArray[np.int64]:
     """Return the labels as 0 and 1, [N K]."""
     labels = manifest.rows["label"]
     if manifest.task == "multi_label":
-        return np.array(labels.to_list(), dtype=np.int64).reshape(len(labels), -1)
+        return (
+            np.array(labels.to_list(), dtype=np.int64).reshape(len(labels), -1).clip(0)
+        )  # unknown ones count as absent
     rows: npt.NDArray[np.int64] = np.eye(len(manifest.class_names), dtype=np.int64)[labels.to_numpy()]
     return rows
 
@@ -97,7 +99,7 @@ def check_enough(manifest: Manifest, membership: Membership, *, parts: int) -> N
     counts, groups = membership.hot.sum(axis=0), membership.groups_per_class()
     in_all = len(np.unique(membership.groups))
     present = [name for name, count in zip(manifest.class_names, counts, strict=True) if count]
-    if manifest.task == "single_label" and len(present) < 2:
+    if manifest.task != "multi_label" and len(present) < 2:
         raise DataError(
             f"All {len(membership.hot)} images are of one class, {present[0]!r}. A classifier needs two or more. "
             "Check data.path and the labels."
@@ -154,7 +156,7 @@ def _official(
 
 
 def _check_present(manifest: Manifest, hot: npt.NDArray[np.int64], parts: npt.NDArray[np.int64]) -> None:
-    for number, part in enumerate(PARTS if manifest.task == "single_label" else ()):
+    for number, part in enumerate(() if manifest.task == "multi_label" else PARTS):
         missing = np.flatnonzero(hot[parts == number].sum(axis=0) == 0)
         if len(missing):
             raise DataError(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.config.schema import DataConfig
+from lossassay.data.finding_columns import findings
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Manifest, manifest_rows
 from lossassay.data.names import class_numbers, first_few, join_path, natural_order
+from lossassay.data.order import cut
 from lossassay.errors import DataError, did_you_mean
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -34,9 +36,7 @@ def scan_table(path: Path, data: DataConfig) -> Manifest:
     names = _paths(table, data)
     paths = [unicodedata.normalize("NFC", name) for name in names]
     _refuse_doubles(table, paths)
-    labels = table.column(data.label_column, "label_column")
-    task: Task = "single_label" if data.label_separator is None else "multi_label"
-    class_names, numbers = _labels(table, labels, data)
+    class_names, numbers, task = _labels(table, data)
     groups = _groups(table, data, paths)
     sources = table.column(data.source, "source") if data.source else [None] * len(paths)
     parts = _parts(table, data)
@@ -152,14 +152,18 @@ def _refuse_doubles(table: _Table, paths: Sequence[str]) -> None:
         )
 
 
-def _labels(
-    table: _Table, labels: Sequence[str | None], data: DataConfig
-) -> tuple[tuple[str, ...], list[int] | list[list[int]]]:
-    """Return class names, and a number or a multi-hot list for each row."""
+def _labels(table: _Table, data: DataConfig) -> tuple[tuple[str, ...], list[int] | list[list[int]], Task]:
+    """Return class names, a number or a multi-hot list for each row, and what they are."""
+    if data.finding_columns is not None:
+        cells = [table.column(name, "finding_columns") for name in data.finding_columns]
+        return (data.finding_columns, findings(cells, data, str(table.path)), "multi_label")
+    labels = table.column(data.label_column, "label_column")
     if data.label_separator is not None:
-        return _multi_hot(table, labels, data.label_separator)
+        return (*_multi_hot(table, labels, data.label_separator), "multi_label")
     _refuse_missing_labels(table, labels, data)
-    return class_numbers([label or "" for label in labels])
+    if data.label_bins is not None:
+        return (*cut(labels, data.label_bins, f"{table.path}: {data.label_column!r}"), "ordinal")
+    return (*class_numbers([label or "" for label in labels]), "single_label")
 
 
 def _refuse_missing_labels(table: _Table, labels: Sequence[str | None], data: DataConfig) -> None:

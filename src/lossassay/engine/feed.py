@@ -23,11 +23,13 @@ class Batch:
         images: float32 [B C H W] or [B C D H W].
         labels: In the loss's encoding.
         weights: Of each example, [B].
+        rows: Row number of each example, [B].
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
+    rows: torch.Tensor
 
 
 class Feed:
@@ -78,7 +80,8 @@ class Feed:
         for part in batches(rows, batch_size):
             own = slice(first, first + len(part))
             images = augment(self._pixels(part, index[own]), config, draws[own])
-            batch = Batch(images=images, labels=self.labels[index[own]], weights=self.weights[index[own]])
+            here = index[own]
+            batch = Batch(images=images, labels=self.labels[here], weights=self.weights[here], rows=here)
             self.seconds += time.perf_counter() - started
             yield batch
             started, first = time.perf_counter(), own.stop

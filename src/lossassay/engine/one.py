@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from lossassay import losses, metrics
-from lossassay.catalogue.losses import LossSpec, Task
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import measure
 from lossassay.engine.batches import batches, epoch_order, pixel_statistics
+from lossassay.engine.calibration import Calibration
 from lossassay.engine.feed import Batch, Feed
+from lossassay.engine.inputs import LossInputs
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
+from lossassay.engine.predict import Predictor
 from lossassay.engine.seeds import derive
 from lossassay.engine.spec import (
     Array,
@@ -78,7 +80,7 @@ def seconds_per_image(run: RunSpec, data: RunData, *, steps: int = 3) -> float:
         for _ in range(1 + steps):
             started = time.perf_counter()
             batch = next(_batches(bench, rows, epoch=1))
-            loss, _correct_decisions = _step(bench, state, batch, run.training.learning_rate)
+            loss, _correct_decisions = _step(bench, state, batch, run.training.learning_rate, epoch=1)
             float(loss)  # waits for the device
             seconds.append(time.perf_counter() - started)
         return min(seconds[1:]) / len(rows)
@@ -105,6 +107,7 @@ class _Bench:
     data: RunData
     loss: losses.Loss
     feed: Feed
+    predictor: Predictor
     pixel_mean: tuple[float, ...]
     pixel_sd: tuple[float, ...]
     total_steps: int
@@ -112,20 +115,35 @@ class _Bench:
 
     @classmethod
     def set_up(cls, run: RunSpec, data: RunData) -> "_Bench":
-        loss = losses.get(run.loss, **run.hyper_parameters)
-        labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding)
+        loss = losses.get(run.loss, class_counts=_class_counts(data), **run.hyper_parameters)
+        labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding, data.task)
         mean, sd = pixel_statistics(data.images, data.train)
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
+        feed = Feed(data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device)
         return cls(
             run=run,
             data=data,
             loss=loss,
-            feed=Feed(data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device),
+            feed=feed,
+            predictor=Predictor(
+                loss=loss,
+                feed=feed,
+                task=data.task,
+                num_classes=data.num_classes,
+                batch_size=run.training.batch_size,
+            ),
             pixel_mean=mean,
             pixel_sd=sd,
             total_steps=steps * run.training.epochs,
-            init_digest=measure.digest_of_tensors(_new_model(run, data).features.state_dict()),
+            init_digest=measure.digest_of_tensors(_new_model(run, data, loss).features.state_dict()),
         )
+
+
+def _class_counts(data: RunData) -> torch.Tensor:
+    """Images of each class (with each finding) in the training part."""
+    labels = data.labels[data.train]
+    counts = np.nansum(labels, axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=data.num_classes)
+    return torch.from_numpy(counts.astype(np.float64))
 
 
 def _row_weights(run: RunSpec, data: RunData) -> torch.Tensor:
@@ -141,7 +159,7 @@ def _row_weights(run: RunSpec, data: RunData) -> torch.Tensor:
     return torch.from_numpy(by_class[data.labels].astype(np.float32))
 
 
-def _new_model(run: RunSpec, data: RunData) -> Any:
+def _new_model(run: RunSpec, data: RunData, loss: losses.Loss) -> Any:
     """The model as it starts; the same for all arms of a replicate, up to the head."""
     model = build(
         run.training.model,
@@ -151,6 +169,8 @@ def _new_model(run: RunSpec, data: RunData) -> Any:
         dimensions=data.images.ndim - 2,
         num_outputs=data.num_classes,
         seed=run.seeds.init,
+        head=loss.spec.head,
+        head_options=loss.head_options,
     )
     if run.training.weights is not None:
         load_weights(model, run.training.weights)
@@ -168,7 +188,8 @@ class _State:
     """What changes from epoch to epoch."""
 
     def __init__(self, bench: _Bench) -> None:
-        self.model: nn.Module = _new_model(bench.run, bench.data)
+        self.model: nn.Module = _new_model(bench.run, bench.data, bench.loss)
+        self.inputs = LossInputs(self.model, bench.loss.spec, bench.run.training.epochs)
         self.optimizer = make_optimizer(self.model, bench.run.training, bench.run.engine.device)
         self.history: list[EpochRecord] = []
         self.best_epoch = 0
@@ -225,7 +246,7 @@ def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     step = bench.total_steps // run.training.epochs * (epoch - 1)
     for batch in _batches(bench, epoch_order(data.train, run.seeds.order, epoch), epoch):
         rate = learning_rate_at(step, bench.total_steps, run.training)
-        batch_loss, batch_correct = _step(bench, state, batch, rate)
+        batch_loss, batch_correct = _step(bench, state, batch, rate, epoch)
         loss_sum += batch_loss
         correct += batch_correct
         step += 1
@@ -254,7 +275,7 @@ def _seed_dropout(seed: int, device: str) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def _step(bench: _Bench, state: _State, batch: Batch, rate: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _step(bench: _Bench, state: _State, batch: Batch, rate: float, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
     """One gradient step; returns the sum of the batch's losses and its number of correct decisions."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
@@ -262,18 +283,23 @@ def _step(bench: _Bench, state: _State, batch: Batch, rate: float) -> tuple[torc
     with torch.autocast(engine.device, dtype=torch.bfloat16, enabled=engine.precision == "bf16"):
         scores = state.model(batch.images)
     scores = scores.float()
-    per_example = bench.loss(scores, batch.labels)
+    per_example = bench.loss(scores, batch.labels, **state.inputs.of(batch.rows, epoch))
     loss = (per_example * batch.weights).sum() / len(batch.weights)  # the only reduction, for every label encoding
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
-    return loss.detach() * len(batch.weights), _correct(scores.detach(), batch.labels, bench.data.task)
+    return loss.detach() * len(batch.weights), _correct(bench, scores.detach(), batch.labels)
 
 
-def _correct(scores: torch.Tensor, labels: torch.Tensor, task: Task) -> torch.Tensor:
+def _correct(bench: _Bench, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Number of examples decided right; multi-label: of label decisions, divided by their number per example."""
-    if task == "multi_label":
-        return ((scores > 0) == (labels > 0.5)).float().mean(dim=-1).sum()
+    data, spec = bench.data, bench.loss.spec
+    if data.task == "multi_label":
+        known = ~torch.isnan(labels)
+        right = ((scores > 0) == (labels > 0.5)) & known
+        return (right.sum(dim=-1) / known.sum(dim=-1).clamp_min(1)).sum()
+    if spec.num_scores(data.num_classes) != data.num_classes:
+        scores = losses.class_logits(scores, link=spec.link, num_classes=data.num_classes, task=data.task)
     truth = labels if labels.ndim == 1 else labels.argmax(dim=-1)
     return (scores.argmax(dim=-1) == truth).sum()
 
@@ -283,10 +309,11 @@ def _validated(
 ) -> EpochRecord:
     """Predict the validation part and write the epoch's line."""
     started = time.perf_counter()
-    predicted, own_loss = _predict(bench, state.model, bench.data.validation)
-    truth = bench.data.labels[bench.data.validation]
-    if np.isfinite(predicted.probabilities).all():
-        values = metrics.yardsticks(truth, predicted.probabilities, task=bench.data.task)
+    rows = bench.data.validation
+    scores, own_loss = bench.predictor.scores(state.model, state.inputs, rows, epoch)
+    if np.isfinite(scores).all():
+        predicted = bench.predictor.predictions(rows, scores, _calibration(bench, scores))
+        values = metrics.yardsticks(bench.data.labels[rows], predicted.probabilities, task=bench.data.task)
     else:
         values = dict.fromkeys(YARDSTICKS, float("nan"))
     return EpochRecord(
@@ -304,47 +331,23 @@ def _validated(
     )
 
 
-@torch.no_grad()
-def _predict(bench: _Bench, model: nn.Module, rows: Array) -> tuple[Predictions, float]:
-    """Scores in fp32, probabilities by the loss's link, and the run's own loss."""
-    model.eval()
-    scores = torch.cat([model(images).float() for images in bench.feed.evaluation(rows, bench.run.training.batch_size)])
-    labels = bench.feed.labels[torch.from_numpy(rows).to(scores.device)]
-    own_loss = float(bench.loss(scores, labels).mean())
-    probabilities = to_probabilities(scores, bench.loss.spec, bench.data.task)
-    return Predictions(rows=rows, scores=scores.cpu().numpy(), probabilities=probabilities.cpu().numpy()), own_loss
-
-
-def to_probabilities(scores: torch.Tensor, spec: LossSpec, task: Task) -> torch.Tensor:
-    """Turn scores into probabilities by the loss's link.
-
-    Softmax; or sigmoid, which for single labels is normalised to sum to one: s_c / sum of all s.
-
-    Args:
-        scores: [B K].
-        spec: Names the link.
-        task: Single-label probabilities sum to one, multi-label ones do not.
-
-    Returns:
-        [B K], from 0 to 1.
-    """
-    if spec.link == "softmax":
-        return torch.softmax(scores, dim=-1)
-    if task == "multi_label":
-        return torch.sigmoid(scores)
-    return torch.softmax(nn.functional.logsigmoid(scores), dim=-1)  # in log space: no 0 / 0 when all are near 0
+def _calibration(bench: _Bench, validation_scores: Array) -> Calibration | None:
+    return bench.predictor.calibration(validation_scores, bench.data.labels[bench.data.validation])
 
 
 def _finish(bench: _Bench, state: _State) -> RunResult:
     """Predict both parts with the kept weights; the test part is touched here and nowhere else."""
-    run, data = bench.run, bench.data
+    run, data, calibration = bench.run, bench.data, None
     if state.diverged:
         validation, test = _prior(bench, data.validation), _prior(bench, data.test)
         test_loss = float("nan")
     else:
         state.model.load_state_dict(state.best_weights)
-        validation, _ = _predict(bench, state.model, data.validation)
-        test, test_loss = _predict(bench, state.model, data.test)
+        scores, _ = bench.predictor.scores(state.model, state.inputs, data.validation, state.best_epoch)
+        calibration = _calibration(bench, scores)
+        validation = bench.predictor.predictions(data.validation, scores, calibration)
+        scores, test_loss = bench.predictor.scores(state.model, state.inputs, data.test, state.best_epoch)
+        test = bench.predictor.predictions(data.test, scores, calibration)
     return RunResult(
         status="diverged" if state.diverged else "finished",
         history=tuple(state.history),
@@ -352,6 +355,7 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
         validation=validation,
         test=test,
         test_loss=test_loss,
+        calibration=calibration,
         weights={name: tensor.detach().cpu().contiguous() for name, tensor in state.best_weights.items()},
         pixel_mean=bench.pixel_mean,
         pixel_sd=bench.pixel_sd,
@@ -366,9 +370,13 @@ def _prior(bench: _Bench, rows: Array) -> Predictions:
     """What a diverged run is scored as: the class shares of the training part, for every row."""
     data = bench.data
     if data.task == "multi_label":
-        shares = data.labels[data.train].mean(axis=0)
+        shares = np.nan_to_num(np.nanmean(data.labels[data.train], axis=0))
     else:
         shares = np.bincount(data.labels[data.train], minlength=data.num_classes) / len(data.train)
     probabilities = np.tile(shares.astype(np.float32), (len(rows), 1))
     with np.errstate(divide="ignore"):
-        return Predictions(rows=rows, scores=np.log(probabilities), probabilities=probabilities)
+        scores = np.log(probabilities)
+    width = bench.loss.spec.num_scores(data.num_classes)
+    if width != data.num_classes:
+        scores = np.full((len(rows), width), np.nan, dtype=np.float32)
+    return Predictions(rows=rows, scores=scores, probabilities=probabilities)

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.config import TrainingConfig
+from lossassay.engine.calibration import Calibration
 from lossassay.engine.seeds import Seeds
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -57,7 +58,7 @@ class RunData:
 
     Args:
         images: [N H W C] or [N D H W C], uint8 or uint16; usually a memory map.
-        labels: Class indices int64 [N], or multi-hot float32 rows [N K].
+        labels: Class indices int64 [N], or multi-hot float32 rows [N K], nan where nothing is known.
         num_classes: K.
         task: What the labels are.
         train: Rows to learn from.
@@ -97,8 +98,8 @@ class Predictions:
 
     Args:
         rows: Row numbers, [M].
-        scores: Raw outputs, float32 [M K].
-        probabilities: After the loss's link, float32 [M K]; rows sum to one for single labels.
+        scores: Raw outputs, float32 [M S]; nan where training diverged.
+        probabilities: After the loss's link and calibration, float32 [M K]; rows sum to one for single labels.
     """
 
     rows: Array
@@ -116,6 +117,7 @@ class RunResult:
     validation: Predictions
     test: Predictions
     test_loss: float  # the run's own loss on the test part
+    calibration: Calibration | None  # how scores became probabilities, where the loss's link alone does not do it
     weights: dict[str, torch.Tensor]
     pixel_mean: tuple[float, ...]  # of the training part, in grey levels
     pixel_sd: tuple[float, ...]

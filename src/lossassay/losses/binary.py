@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 
 from lossassay.arrays import DenseLabels, PerExample, Scores
+from lossassay.losses.masks import known_and_filled, mean_over_known
 
 
 def binary_crossentropy(scores: Scores, labels: DenseLabels) -> PerExample:
@@ -13,14 +14,15 @@ def binary_crossentropy(scores: Scores, labels: DenseLabels) -> PerExample:
 
     Args:
         scores: Logits z, [B K].
-        labels: Rows t of numbers from 0 to 1: one-hot, soft or multi-hot, [B K].
+        labels: Rows t of numbers from 0 to 1: one-hot, soft or multi-hot, [B K]; nan where nothing is known, which
+            leaves that class out of the mean.
 
     Returns:
-        Nats per class and example, [B], 0 or more.
+        Nats per known class and example, [B], 0 or more.
 
     Example:
-        >>> import torch
         >>> binary_crossentropy(torch.zeros(1, 4), torch.eye(4)[:1])
         tensor([0.6931])
     """
-    return F.binary_cross_entropy_with_logits(scores, labels, reduction="none").mean(dim=-1)
+    known, filled = known_and_filled(labels)
+    return mean_over_known(F.binary_cross_entropy_with_logits(scores, filled, reduction="none"), known)

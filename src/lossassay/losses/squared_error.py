@@ -26,6 +26,25 @@ def mean_squared_error(scores: Scores, labels: DenseLabels) -> PerExample:
     return (F.softmax(scores, dim=-1) - labels).square().mean(dim=-1)
 
 
+def brier(scores: Scores, labels: DenseLabels) -> PerExample:
+    r"""Squared error of the probabilities, summed over classes.
+
+    :math:`\sum_c (p_c - t_c)^2` with p = softmax(z) (Brier 1950).
+
+    Args:
+        scores: Logits z, [B K].
+        labels: Rows t that sum to one, [B K].
+
+    Returns:
+        Per example, [B], from 0 to 2.
+
+    Example:
+        >>> brier(torch.zeros(1, 4), torch.eye(4)[:1])
+        tensor([0.7500])
+    """
+    return (F.softmax(scores, dim=-1) - labels).square().sum(dim=-1)
+
+
 def root_mean_squared_error(scores: Scores, labels: DenseLabels) -> PerExample:
     r"""Root of the batch's mean squared error of the probabilities.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.metrics.shapes import Array, Labels, Probabilities, check_shapes
 
 
@@ -38,7 +38,8 @@ def reliability_bins(labels: Labels, probabilities: Probabilities, *, task: Task
     """
     check_shapes(labels, probabilities, task)
     if task == "multi_label":
-        confidence, came_true = probabilities.ravel(), labels.ravel() > 0.5
+        known = ~np.isnan(labels)
+        confidence, came_true = probabilities[known], labels[known] > 0.5
     else:
         confidence, came_true = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     return _equal_mass(confidence, came_true, bins)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
-from lossassay.metrics.shapes import Counts, IsTrue, Labels, PerClass, Probabilities, mean_of_defined, ratio
+from lossassay.metrics.shapes import Array, Counts, IsTrue, Labels, PerClass, Probabilities, mean_of_defined, ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +69,14 @@ def counts_from_confusion(confusion: Counts) -> DecisionCounts:
     )
 
 
-def counts_at_one_half(truth: IsTrue, probabilities: Probabilities) -> DecisionCounts:
-    """Return the counts of each label when every probability above 1/2 is said to be so."""
+def counts_at_one_half(truth: IsTrue, probabilities: Probabilities, known: IsTrue) -> DecisionCounts:
+    """Return the counts of each label, where it is known, when every probability above 1/2 is said to be so."""
     said = probabilities > 0.5
     return DecisionCounts(
-        true_positives=(said & truth).sum(axis=0).astype(float),
-        false_positives=(said & ~truth).sum(axis=0).astype(float),
-        false_negatives=(~said & truth).sum(axis=0).astype(float),
-        true_negatives=(~said & ~truth).sum(axis=0).astype(float),
+        true_positives=(known & said & truth).sum(axis=0).astype(float),
+        false_positives=(known & said & ~truth).sum(axis=0).astype(float),
+        false_negatives=(known & ~said & truth).sum(axis=0).astype(float),
+        true_negatives=(known & ~said & ~truth).sum(axis=0).astype(float),
     )
 
 
@@ -107,3 +108,25 @@ def cohen_kappa(confusion: Counts) -> float:
     total, right = float(confusion.sum()), float(np.trace(confusion))
     by_chance = float(confusion.sum(axis=0).astype(float) @ confusion.sum(axis=1))
     return float(ratio(right * total - by_chance, total**2 - by_chance))
+
+
+def grade_gaps(num_classes: int) -> Float[Array, "true predicted"]:
+    """Return how many grades the decision is off in each cell of the confusion matrix."""
+    grades = np.arange(num_classes, dtype=float)
+    return np.asarray(np.abs(grades[:, None] - grades))
+
+
+def mean_absolute_grade_error(confusion: Counts) -> float:
+    """Mean number of grades by which the decision is off."""
+    return float(ratio((grade_gaps(len(confusion)) * confusion).sum(), confusion.sum()))
+
+
+def quadratic_weighted_kappa(confusion: Counts) -> float:
+    """Agreement beyond chance, a gap of d grades counting d^2 (Cohen 1968, Psychol. Bull. 70:213).
+
+    nan if only one grade is there and said.
+    """
+    cost = np.square(grade_gaps(len(confusion)))
+    said, there = confusion.sum(axis=0).astype(float), confusion.sum(axis=1).astype(float)
+    by_chance = ratio(there @ cost @ said, confusion.sum())
+    return float(1 - ratio((cost * confusion).sum(), by_chance))

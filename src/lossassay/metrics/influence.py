@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.errors import DataError, unknown_name
 from lossassay.metrics.calibration import reliability_bins
-from lossassay.metrics.decisions import confusion_counts
-from lossassay.metrics.ranks import _tie_groups
-from lossassay.metrics.scores import _SMALLEST
-from lossassay.metrics.shapes import Array, Counts, Labels, Probabilities, check_shapes, is_true, ratio
+from lossassay.metrics.decisions import confusion_counts, grade_gaps
+from lossassay.metrics.ranks import _tie_groups, above_thresholds
+from lossassay.metrics.scores import _SMALLEST, ranked_probability_scores
+from lossassay.metrics.shapes import Array, Counts, Labels, Probabilities, check_shapes, is_known, is_true, ratio
 
 PerRow = Float[Array, " rows"]
 OfCells = Float[Array, "true predicted"]
@@ -38,7 +38,8 @@ def influence(metric: str, labels: Labels, probabilities: Probabilities, *, task
         task: What the labels are.
 
     Returns:
-        Influence values [N] in the yardstick's unit; all nan where the yardstick itself is nan.
+        Influence values [N] in the yardstick's unit; all nan where the yardstick itself is nan, or where some findings
+        are unknown: what a row with half its findings weighs is not worked out here.
 
     Raises:
         UnknownNameError: If no yardstick has that name.
@@ -52,7 +53,9 @@ def influence(metric: str, labels: Labels, probabilities: Probabilities, *, task
             f"The yardstick {metric!r} is not defined for {task.replace('_', '-')} data. Choose one of: {known}."
         )
     check_shapes(labels, probabilities, task)
-    if task == "single_label" and metric in _OF_CONFUSION:
+    if not is_known(labels, probabilities.shape[1]).all():
+        return np.full(len(labels), np.nan)
+    if task != "multi_label" and metric in _OF_CONFUSION:
         confusion = confusion_counts(labels, probabilities)
         slope = confusion.sum() * _OF_CONFUSION[metric](confusion)
         return np.asarray(slope[labels.astype(np.int64), probabilities.argmax(axis=1)])
@@ -108,6 +111,21 @@ def _kappa_slope(confusion: Counts) -> OfCells:
     return np.asarray(ratio(slope - kappa * (2 * total - slope_chance), rest))
 
 
+def _quadratic_kappa_slope(confusion: Counts) -> OfCells:
+    cost = np.square(grade_gaps(len(confusion)))
+    said, there = confusion.sum(axis=0).astype(float), confusion.sum(axis=1).astype(float)
+    total, off = float(confusion.sum()), float((cost * confusion).sum())
+    by_chance = there @ cost @ said  # kappa = 1 - total * off / by_chance
+    slope_chance = (cost @ said)[:, None] + there @ cost
+    share = ratio(total * off, by_chance)
+    return np.asarray(ratio(share * slope_chance - off - total * cost, by_chance))
+
+
+def _absolute_grade_slope(confusion: Counts) -> OfCells:
+    gaps, total = grade_gaps(len(confusion)), confusion.sum()
+    return np.asarray((gaps - ratio((gaps * confusion).sum(), total)) / max(total, 1))
+
+
 def _of_mean(values: PerRow) -> PerRow:
     return np.asarray(values - values.mean()) if len(values) else values
 
@@ -129,7 +147,7 @@ def _macro_f1(labels: Labels, probabilities: Probabilities, task: Task) -> PerRo
 def _nll(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
     half_step = float(np.finfo(probabilities.dtype).epsneg) / 2 if task == "multi_label" else 0.0
     exact = probabilities.astype(float)
-    if task == "single_label":
+    if task != "multi_label":
         exact = exact[np.arange(len(labels)), labels.astype(np.int64)][:, None]
     else:
         exact = np.where(labels > 0.5, exact, np.maximum(1 - exact, half_step))
@@ -157,6 +175,15 @@ def _auroc(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
     placement = np.where(here, ratio(wins_positive, len(truth) - count), ratio(wins_negative, count))
     area = ratio(wins_positive[here].sum(), count * (len(truth) - count))
     return _unsorted(len(truth) * ratio(placement - area, np.where(here, count, len(truth) - count)), order)
+
+
+def _ranked_probability_score(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    return _of_mean(ranked_probability_scores(is_true(labels, probabilities.shape[1]), probabilities))
+
+
+def _threshold_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
+    truth, above = above_thresholds(labels, probabilities)
+    return _mean_over_classes([_auroc(*column) for column in zip(truth.T, above.T, strict=True)], len(truth))
 
 
 def _macro_average_precision(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
@@ -211,6 +238,8 @@ _OF_CONFUSION: dict[str, Callable[[Counts], OfCells]] = {
     "macro_f1": _macro_f1_slope,
     "matthews_correlation": _matthews_slope,
     "cohen_kappa": _kappa_slope,
+    "quadratic_weighted_kappa": _quadratic_kappa_slope,
+    "mean_absolute_grade_error": _absolute_grade_slope,
 }
 
 _OF_ROWS: dict[str, Callable[[Labels, Probabilities, Task], PerRow]] = {
@@ -221,4 +250,6 @@ _OF_ROWS: dict[str, Callable[[Labels, Probabilities, Task], PerRow]] = {
     "nll": _nll,
     "brier": _brier,
     "ece": _ece,
+    "ranked_probability_score": _ranked_probability_score,
+    "threshold_auroc": _threshold_auroc,
 }

@@ -1,9 +1,20 @@
 """Yardsticks of ranks, for all classes at once; equal probabilities share their ranks."""
 
-import numpy as np
-from jaxtyping import Float, Int
+from collections.abc import Callable
 
-from lossassay.metrics.shapes import Array, IsTrue, Labels, PerClass, Probabilities, is_true, ratio
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lossassay.metrics.shapes import (
+    Array,
+    IsTrue,
+    Labels,
+    PerClass,
+    Probabilities,
+    is_known,
+    is_true,
+    ratio,
+)
 
 
 def auroc(truth: IsTrue, probabilities: Probabilities) -> PerClass:
@@ -42,6 +53,37 @@ def average_precision(truth: IsTrue, probabilities: Probabilities) -> PerClass:
     return ratio(precision.sum(axis=0), truth.sum(axis=0))
 
 
+def over_known(
+    of_classes: Callable[[IsTrue, Probabilities], PerClass], truth: IsTrue, probabilities: Probabilities, known: IsTrue
+) -> PerClass:
+    """Return a yardstick of each class over the rows in which something is known of it, [K].
+
+    Args:
+        of_classes: `auroc` or `average_precision`.
+        truth: [N K].
+        probabilities: [N K].
+        known: [N K].
+    """
+    if known.all():
+        return of_classes(truth, probabilities)
+    columns = [known[:, [k]].ravel() for k in range(truth.shape[1])]
+    return np.array([of_classes(truth[own][:, [k]], probabilities[own][:, [k]])[0] for k, own in enumerate(columns)])
+
+
+def above_thresholds(
+    labels: Labels, probabilities: Probabilities
+) -> tuple[Bool[Array, "rows thresholds"], Float[Array, "rows thresholds"]]:
+    """Return whether each grade lies above each threshold and how probable that is said to be, both [N K-1].
+
+    Args:
+        labels: Grades, [N].
+        probabilities: [N K].
+    """
+    thresholds = np.arange(probabilities.shape[1] - 1)
+    above = 1.0 - probabilities.astype(float).cumsum(axis=1)[:, :-1]
+    return labels[:, None] > thresholds, above
+
+
 def roc_curve_on_grid(
     labels: Labels, probabilities: Probabilities, class_index: int, grid: Float[Array, " points"]
 ) -> Float[Array, " points"]:
@@ -59,7 +101,9 @@ def roc_curve_on_grid(
     Returns:
         True positive rates on the grid; nan if the class has no positives or no negatives.
     """
-    truth = is_true(labels, probabilities.shape[1])[:, [class_index]]
+    own = is_known(labels, probabilities.shape[1])[:, class_index]
+    truth = is_true(labels, probabilities.shape[1])[own][:, [class_index]]
+    probabilities = probabilities[own]
     order, _first, last = _tie_groups(-probabilities[:, [class_index]])
     positives = np.take_along_axis(truth, order, axis=0)[:, 0].cumsum()
     thresholds = np.unique(last)

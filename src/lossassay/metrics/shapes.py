@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-Labels = Real[Array, "*shape"]  # class indices [N], or 0 and 1 [N K]
+Labels = Real[Array, "*shape"]  # class indices [N], or 0 and 1 [N K], nan where nothing is known
 Probabilities = Float[Array, "rows classes"]
 IsTrue = Bool[Array, "rows classes"]  # one-hot or multi-hot
 PerClass = Float[Array, " classes"]
@@ -20,6 +20,11 @@ Counts = Int[Array, "true predicted"]
 def is_true(labels: Labels, num_classes: int) -> IsTrue:
     """Return which classes are true of which row, [N K]."""
     return np.asarray(labels > 0.5 if labels.ndim == 2 else labels[:, None] == np.arange(num_classes))
+
+
+def is_known(labels: Labels, num_classes: int) -> IsTrue:
+    """Return of which classes something is known in which row, [N K]; single labels say it of all."""
+    return ~np.isnan(labels) if labels.ndim == 2 else np.ones((len(labels), num_classes), dtype=bool)
 
 
 def check_shapes(labels: Labels, probabilities: Probabilities, task: Task) -> None:
@@ -44,7 +49,7 @@ def check_shapes(labels: Labels, probabilities: Probabilities, task: Task) -> No
             "Probabilities must be numbers from 0 to 1; got values outside, or nan. "
             "Give what comes out of softmax or sigmoid, not the raw scores."
         )
-    if task == "single_label" and labels.size and not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
+    if task != "multi_label" and labels.size and not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
         raise DataError(
             f"Labels from 0 to {probabilities.shape[1] - 1} were expected, one for each column of the probabilities; "
             f"got {labels.min()} to {labels.max()}. Number the classes from 0 without gaps."

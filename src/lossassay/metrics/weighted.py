@@ -4,7 +4,7 @@ The rows of a replicate are sorted, counted and grouped once; each set of weight
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,12 @@ from jaxtyping import Bool, Float, Int, Real
 from scipy.sparse import coo_array
 from scipy.stats import rankdata
 
-from lossassay.catalogue.losses import Task
+from lossassay.catalogue.loss_spec import Task
 from lossassay.errors import DataError
+from lossassay.metrics.decisions import grade_gaps
 from lossassay.metrics.influence import influence
-from lossassay.metrics.shapes import Array, Labels, Probabilities, check_shapes, is_true, ratio
+from lossassay.metrics.ranks import above_thresholds
+from lossassay.metrics.shapes import Array, Labels, Probabilities, check_shapes, is_known, is_true, ratio
 from lossassay.metrics.table import yardsticks
 
 Weights = Float[Array, "patients draws"]
@@ -88,7 +90,7 @@ def weighted_yardstick(metric: str, replicates: Sequence[TestedRows], *, task: T
         patients = np.searchsorted(names, rows.patients)
         arms: list[Callable[[Weights], PerDraw]] = []
         for probabilities in rows.probabilities:
-            if probabilities is None:
+            if probabilities is None or not is_known(rows.labels, probabilities.shape[1]).all():
                 arms.append(_undefined)
                 continue
             check_shapes(rows.labels, probabilities, task)
@@ -184,6 +186,18 @@ def _cohen_kappa(confusion: Confusion) -> PerDraw:
     said, there, total = confusion.sum(axis=0), confusion.sum(axis=1), confusion.sum(axis=(0, 1))
     by_chance = (said * there).sum(axis=0)
     return ratio(_right(confusion).sum(axis=0) * total - by_chance, total**2 - by_chance)
+
+
+def _quadratic_weighted_kappa(confusion: Confusion) -> PerDraw:
+    cost = np.square(grade_gaps(len(confusion)))
+    said, there, total = confusion.sum(axis=0), confusion.sum(axis=1), confusion.sum(axis=(0, 1))
+    by_chance = ratio(np.einsum("td,tp,pd->d", there, cost, said), total)
+    return np.asarray(1 - ratio(np.einsum("tp,tpd->d", cost, confusion), by_chance))
+
+
+def _mean_absolute_grade_error(confusion: Confusion) -> PerDraw:
+    off = np.einsum("tp,tpd->d", grade_gaps(len(confusion)), confusion)
+    return ratio(off, confusion.sum(axis=(0, 1)))
 
 
 def _macro_f1_of_labels(rows: _Rows) -> Callable[[Weights], PerDraw]:
@@ -288,16 +302,33 @@ def _average_precision(
     return score
 
 
-_PREPARE: dict[Task, dict[str, Callable[[_Rows], Callable[[Weights], PerDraw]]]] = {
-    "single_label": {
-        "accuracy": partial(_decisions, _accuracy),
-        "balanced_accuracy": partial(_decisions, _balanced_accuracy),
-        "macro_f1": partial(_decisions, _macro_f1),
-        "matthews_correlation": partial(_decisions, _matthews_correlation),
-        "cohen_kappa": partial(_decisions, _cohen_kappa),
-        "macro_auroc": partial(_macro, _auroc),
-        "nll": partial(_mean, "nll", "single_label"),
-        "brier": partial(_mean, "brier", "single_label"),
+def _of_thresholds(rows: _Rows) -> Callable[[Weights], PerDraw]:
+    """Macro AUROC over the thresholds between grades."""
+    truth, above = above_thresholds(rows.labels, rows.probabilities)
+    return _macro(_auroc, replace(rows, labels=truth.astype(float), probabilities=above))
+
+
+_Prepare = dict[str, Callable[[_Rows], Callable[[Weights], PerDraw]]]
+
+_SINGLE_LABEL: _Prepare = {
+    "accuracy": partial(_decisions, _accuracy),
+    "balanced_accuracy": partial(_decisions, _balanced_accuracy),
+    "macro_f1": partial(_decisions, _macro_f1),
+    "matthews_correlation": partial(_decisions, _matthews_correlation),
+    "cohen_kappa": partial(_decisions, _cohen_kappa),
+    "macro_auroc": partial(_macro, _auroc),
+    "nll": partial(_mean, "nll", "single_label"),
+    "brier": partial(_mean, "brier", "single_label"),
+}
+
+_PREPARE: dict[Task, _Prepare] = {
+    "single_label": _SINGLE_LABEL,
+    "ordinal": {
+        **_SINGLE_LABEL,
+        "quadratic_weighted_kappa": partial(_decisions, _quadratic_weighted_kappa),
+        "mean_absolute_grade_error": partial(_decisions, _mean_absolute_grade_error),
+        "ranked_probability_score": partial(_mean, "ranked_probability_score", "ordinal"),
+        "threshold_auroc": _of_thresholds,
     },
     "multi_label": {
         "accuracy": partial(_mean, "accuracy", "multi_label"),

@@ -2,15 +2,17 @@
 
 import hashlib
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from lossassay.catalogue.loss_spec import Head
 from lossassay.catalogue.models import MODELS
 from lossassay.errors import ModelError, did_you_mean, unknown_name
-from lossassay.models.classifier import linear_head
+from lossassay.models.heads import make_head
 from lossassay.models.measure import dry_run
 
 
@@ -23,6 +25,8 @@ def build(
     dimensions: int,
     num_outputs: int,
     seed: int,
+    head: Head = "linear",
+    head_options: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """Build a model whose first weights depend on the arguments alone; the caller's random state is left as it was.
 
@@ -38,8 +42,10 @@ def build(
         channels: Of the images.
         image_size: Side of the images in px; all sides are equal.
         dimensions: 2 for images [B C H W], 3 for [B C D H W].
-        num_outputs: Scores per image, K.
+        num_outputs: Classes, K.
         seed: From 0 to 2^63 - 1.
+        head: The last layer that the loss needs; any other than a linear one replaces that of the user's own model.
+        head_options: Of the head.
 
     Returns:
         The model on the CPU, in training mode.
@@ -55,11 +61,10 @@ def build(
         # The CPU's generator alone: torch.manual_seed would seed the GPU too, whose state is not put back here.
         torch.default_generator.manual_seed(_derived(seed, "features"))
         model: nn.Module = _made(name, function, {**shape, "num_outputs": num_outputs, **options})
-        if is_own:
-            _check_contract(name, model, shape, num_outputs)
-        else:
+        feature_count = _checked(name, model, shape, num_outputs) if is_own else _feature_count(model)
+        if not is_own or head != "linear":
             torch.default_generator.manual_seed(_derived(seed, "head"))
-            model.head = linear_head(_feature_count(model), num_outputs)
+            model.head = make_head(head, feature_count, num_outputs, head_options)
     return model.train()
 
 
@@ -115,8 +120,8 @@ def _made(name: str, function: Callable[..., Any], arguments: Mapping[str, Any])
         raise ModelError(f"The model {name!r} could not be made from {given}: {error}.") from error
 
 
-def _check_contract(name: str, model: Any, shape: Mapping[str, int], num_outputs: int) -> None:
-    """Check what the engine relies on: the parts, and the shapes of features and scores for two images."""
+def _checked(name: str, model: Any, shape: Mapping[str, int], num_outputs: int) -> int:
+    """Check what the engine relies on: parts, shapes of features and scores; return the number of features."""
     if not isinstance(model, nn.Module):
         raise ModelError(f"{name!r} returned a {type(model).__name__}; expected a torch.nn.Module.")
     missing = [part for part in ("features", "head") if not isinstance(getattr(model, part, None), nn.Module)]
@@ -143,3 +148,4 @@ def _check_contract(name: str, model: Any, shape: Mapping[str, int], num_outputs
             f"The `features` of the model {name!r} gave {came}; expected [2, F], the input of the head. "
             "Pool or flatten at the end of `features`."
         )
+    return math.prod(seen.features[1:])

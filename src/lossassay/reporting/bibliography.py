@@ -12,6 +12,18 @@ ENTRIES = {
   title = {Resampling-Based Multiple Testing},
   publisher = {Wiley}, year = {1993}
 }""",
+    "guo2017": """@inproceedings{guo2017,
+  author = {Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.},
+  title = {On Calibration of Modern Neural Networks},
+  booktitle = {International Conference on Machine Learning},
+  pages = {1321--1330}, year = {2017}
+}""",
+    "platt1999": """@incollection{platt1999,
+  author = {Platt, John C.},
+  title = {Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized Likelihood Methods},
+  booktitle = {Advances in Large Margin Classifiers},
+  publisher = {MIT Press}, pages = {61--74}, year = {1999}
+}""",
     "lan1983": """@article{lan1983,
   author = {Lan, K. K. Gordon and DeMets, David L.},
   title = {Discrete Sequential Boundaries for Clinical Trials},

@@ -42,7 +42,7 @@ def data(results: StudyResults, m: Messages) -> Facts:
     )
 
 
-_TASKS = {"single_label": "data.single_label", "multi_label": "data.multi_label"}
+_TASKS = {"single_label": "data.single_label", "ordinal": "data.ordinal", "multi_label": "data.multi_label"}
 
 
 def preprocessing(results: StudyResults, m: Messages) -> Facts:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from lossassay.catalogue.arm_losses import spec_of
 from lossassay.reporting import formatting
 from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.messages import Messages
@@ -86,6 +87,8 @@ def _decision(results: StudyResults, m: Messages) -> Sentences:
         yield m("methods.margin_later" if later else "methods.margin", margin=size), ()
     if facts.get("exploratory"):
         yield m("methods.exploratory"), ()
+    if any(spec_of(arm.loss, arm.hyper_parameters).output != "probability" for arm in results.study.arms):
+        yield m("methods.calibrated"), ("guo2017", "platt1999")
     yield m("methods.diverged"), ("clopper1934",)
 
 

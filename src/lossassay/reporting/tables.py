@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from lossassay.catalogue.losses import LOSSES
+from lossassay.catalogue.arm_losses import spec_of
+from lossassay.catalogue.compound import COMPOUND, in_words
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
@@ -130,19 +131,25 @@ def parts(results: StudyResults, m: Messages) -> Table | None:
 def arms(results: StudyResults, m: Messages) -> Table:
     """What each arm is: loss, options, labels, what it trains with otherwise, size of its gradient."""
     scales = {row["arm"]: row for row in results.tables["gradient_scales"].iter_rows(named=True)}
-    head = [m("word.arm"), m("word.loss"), m("table.options"), m("word.labels"), m("table.gradient")]
+    words = ("word.arm", "word.loss", "table.options", "word.labels", "word.probabilities", "table.gradient")
     rows = [_arm_row(entry, scales.get(entry.name), m) for entry in results.study.arms]
-    return Table(name="gradient_scales", head=head, rows=rows, text_columns=4)
+    return Table(name="gradient_scales", head=[m(word) for word in words], rows=rows, text_columns=5)
+
+
+_MEANT = {"probability": "word.of_the_loss", "score": "word.temperature", "rank": "word.platt"}
 
 
 def _arm_row(entry: Any, scale: dict[str, Any] | None, m: Messages) -> list[Cell]:
-    spec = LOSSES[entry.loss]
+    spec = spec_of(entry.loss, entry.hyper_parameters)
     options = {name: entry.hyper_parameters.get(name, option.default) for name, option in spec.hyper_parameters.items()}
+    if entry.loss == COMPOUND:
+        options = {"terms": in_words(entry.hyper_parameters["terms"])}
     settings = ", ".join(f"{name} = {value}" for name, value in {**options, **entry.training}.items())
     labels = m("word.integer_labels" if spec.encoding == "integer" else "word.dense_labels")
     ratio = scale["ratio_to_smallest"] if scale else None
     gradient = m("table.times", number=formatting.significant(ratio)) if ratio is not None else formatting.NOTHING
-    return [arm(entry.name), spec.title, settings or formatting.NOTHING, labels, gradient]
+    shown = settings or formatting.NOTHING
+    return [arm(entry.name), spec.title, shown, labels, m(_MEANT[spec.output]), gradient]
 
 
 def identities(results: StudyResults, m: Messages) -> list[Markup]:

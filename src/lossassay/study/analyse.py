@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.catalogue.losses import LOSSES
+from lossassay.catalogue.arm_losses import spec_of
 from lossassay.errors import OutFolderError
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context, read_context
@@ -67,7 +67,7 @@ def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:
         "train_seconds_total": sum(run.facts["train_seconds"] for run in [*context.runs, *context.control]),
         "pixel_mean": first["pixel_mean"],
         "pixel_sd": first["pixel_sd"],
-        "label_encodings": {arm.name: LOSSES[arm.loss].encoding for arm in context.study.arms},
+        "label_encodings": {arm.name: spec_of(arm.loss, arm.hyper_parameters).encoding for arm in context.study.arms},
         **_evidence_facts(context),
     }
 

@@ -11,7 +11,7 @@ import polars as pl
 from lossassay.config import CONTROL_ARM, TrainingConfig
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
-from lossassay.study.plan import Plan
+from lossassay.study.plan import Plan, labels_of
 from lossassay.study.store import explained, write_json
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # values in splits.npy
@@ -58,10 +58,7 @@ def read_bench(folder: Path, images: Path) -> Bench:
     """Read what `write_bench` wrote, and map the images."""
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     rows = pl.read_parquet(folder / "rows.parquet")
-    if plan["data"]["task"] == "multi_label":
-        labels = np.array(rows["label"].to_list(), dtype=np.float32)
-    else:
-        labels = rows["label"].to_numpy().astype(np.int64)
+    labels = labels_of(rows["label"], plan["data"]["task"])
     return Bench(
         plan=plan,
         images=np.load(images, mmap_mode="r"),

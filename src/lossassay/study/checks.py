@@ -105,7 +105,7 @@ def _source_predicts_class(context: Context) -> Found:
     distance of the two distributions of sources. Rare sources are taken together: each alone would fit by chance.
     """
     rows = pl.read_parquet(context.folder / "rows.parquet").filter(pl.col("source").is_not_null())
-    if context.task != "single_label" or rows["source"].n_unique() < 2:
+    if context.task == "multi_label" or rows["source"].n_unique() < 2:
         return None, {}
     _, sources, sizes = np.unique(rows["source"].to_numpy().astype(str), return_inverse=True, return_counts=True)
     sources = np.where(sizes[sources] < _RARE_SOURCE, len(sizes), sources)

@@ -53,7 +53,7 @@ def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
 def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
     manifest = plan.manifest
     if manifest.task == "multi_label":
-        counts = plan.labels.sum(axis=0).astype(int).tolist()
+        counts = np.nansum(plan.labels, axis=0).astype(int).tolist()
     else:
         counts = np.bincount(plan.labels, minlength=len(manifest.class_names)).tolist()
     groups = manifest.rows["group"]

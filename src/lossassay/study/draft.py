@@ -19,6 +19,11 @@ _ARMS = {
         ("focal", "counts hard images more; gamma 0 would be cross-entropy"),
         ("mean_squared_error", "bounded, so that one wrong label cannot dominate"),
     ),
+    "ordinal": (
+        ("categorical_crossentropy", "the reference, which does not know the order"),
+        ("earth_mover_distance", "a miss by two grades costs more than a miss by one"),
+        ("coral", "asks for each threshold whether the grade lies above it"),
+    ),
     "multi_label": (("binary_crossentropy", "each finding against its absence"),),
 }
 

@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from lossassay import losses
-from lossassay.config import Study
+from lossassay.catalogue.arm_losses import spec_of
+from lossassay.catalogue.loss_spec import Task
+from lossassay.config import ArmConfig, Study
 from lossassay.engine.spec import Array
 
 Relation = Literal["same function", "same loss, other training", "proportional", "different"]
 
 _ROWS = 256  # labels of the study that are tried
+_SPREAD = 3.0  # standard deviation of the scores that are tried
+_FEATURES = 8
 _TOLERANCE = 1e-12  # relative, in float64: some hundred roundings
 
 
@@ -26,14 +30,14 @@ class Identity:
         arm_b: Name.
         relation: ``"same function"`` means equal values, equal gradients, and an equal rest of the arm.
         factor: Gradient of a divided by gradient of b where that is one number, else None.
-        largest_difference: Of the gradients, relative to the larger gradient.
+        largest_difference: Of the gradients, relative to the larger gradient; None between losses of other heads.
     """
 
     arm_a: str
     arm_b: str
     relation: Relation
     factor: float | None
-    largest_difference: float
+    largest_difference: float | None
 
 
 def find_identities(study: Study, labels: Array, num_classes: int) -> list[Identity]:
@@ -44,7 +48,7 @@ def find_identities(study: Study, labels: Array, num_classes: int) -> list[Ident
         labels: The study's labels, [N] or [N K]; at most 256 of them are used.
         num_classes: K.
     """
-    probes = {arm.name: _probe(study, index, labels, num_classes) for index, arm in enumerate(study.arms)}
+    probes = {arm.name: _value_and_gradient(arm, labels, num_classes, spread=_SPREAD) for arm in study.arms}
     return [
         _compare(study, a, b, probes[study.arms[a].name], probes[study.arms[b].name])
         for a, b in combinations(range(len(study.arms)), 2)
@@ -57,38 +61,60 @@ def gradient_scales(study: Study, labels: Array, num_classes: int) -> dict[str, 
     That is where a network with a small last layer starts. A loss whose gradient is four times larger there trains
     like a learning rate that is four times larger (for optimisers that do not divide the scale out, as Adam does).
     """
-    encoded = torch.from_numpy(labels[:: max(1, len(labels) // _ROWS)])
     scales = {}
     for arm in study.arms:
-        scores = torch.zeros(len(encoded), num_classes, dtype=torch.float64, requires_grad=True)
-        gradient = _value_and_gradient(arm.loss, arm.hyper_parameters, scores, encoded)[1]
-        scales[arm.name] = float(gradient.norm(dim=-1).mean()) * len(encoded)
+        gradient = _value_and_gradient(arm, labels, num_classes, spread=0.0)[1]
+        scales[arm.name] = float(gradient.norm(dim=-1).mean()) * len(gradient)
     return scales
 
 
-def _probe(study: Study, index: int, labels: Array, num_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    arm = study.arms[index]
-    rows = torch.from_numpy(labels[:: max(1, len(labels) // _ROWS)])
-    generator = torch.Generator().manual_seed(20_260)
-    scores = 3 * torch.randn(len(rows), num_classes, dtype=torch.float64, generator=generator)
-    return _value_and_gradient(arm.loss, arm.hyper_parameters, scores.requires_grad_(), rows)
-
-
 def _value_and_gradient(
-    loss_name: str, hyper_parameters: dict[str, float], scores: torch.Tensor, rows: torch.Tensor
+    arm: ArmConfig, labels: Array, num_classes: int, *, spread: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    loss = losses.get(loss_name, **hyper_parameters)
-    encoded = losses.encode_labels(rows, scores.shape[1], loss.spec.encoding)
-    value = loss(scores, encoded.double() if encoded.is_floating_point() else encoded)
+    """Value of each example and gradient of their mean, at random scores of this standard deviation."""
+    rows = torch.from_numpy(labels[:: max(1, len(labels) // _ROWS)])
+    counts = rows.nansum(0) if rows.ndim == 2 else torch.bincount(rows, minlength=num_classes)
+    # a class that some training part lacks is refused when it trains, with the numbers of that part
+    loss = losses.get(arm.loss, class_counts=counts.double().clamp_min(1), **arm.hyper_parameters)
+    generator = torch.Generator().manual_seed(20_260)
+    scores = torch.randn(len(rows), loss.spec.num_scores(num_classes), dtype=torch.float64, generator=generator)
+    if loss.spec.head.startswith("cosine"):
+        scores = scores.tanh()
+    scores = (spread * scores).requires_grad_()
+    task: Task | None = "multi_label" if rows.ndim == 2 else None
+    encoded = losses.encode_labels(rows, num_classes, loss.spec.encoding, task)
+    inputs = _stand_ins(len(rows), num_classes)
+    value = loss(scores, encoded.double() if encoded.is_floating_point() else encoded, **inputs)
     (gradient,) = torch.autograd.grad(value.mean(), scores)
     return value.detach(), gradient
+
+
+def _stand_ins(rows: int, num_classes: int) -> dict[str, Any]:
+    """Random features, weights and centres for losses that look at them, the same for every arm."""
+    generator = torch.Generator().manual_seed(20_261)
+
+    def normal(count: int) -> torch.Tensor:
+        return torch.randn(count, _FEATURES, dtype=torch.float64, generator=generator)
+
+    return {
+        "features": normal(rows),
+        "head_weight": normal(num_classes),
+        "centres": normal(num_classes),
+        "rows": torch.arange(rows),
+        "epoch": 1,
+        "epochs": 10,
+    }
 
 
 def _compare(
     study: Study, a: int, b: int, probe_a: tuple[torch.Tensor, torch.Tensor], probe_b: tuple[torch.Tensor, torch.Tensor]
 ) -> Identity:
     arm_a, arm_b = study.arms[a], study.arms[b]
-    equal_loss = all(_close(x, y) for x, y in zip(probe_a, probe_b, strict=True))
+    spec_a, spec_b = (spec_of(arm.loss, arm.hyper_parameters) for arm in (arm_a, arm_b))
+    if _last_layer(arm_a) != _last_layer(arm_b):
+        return Identity(arm_a=arm_a.name, arm_b=arm_b.name, relation="different", factor=None, largest_difference=None)
+    equal_answers = (spec_a.link, spec_a.output) == (spec_b.link, spec_b.output)
+    equal_loss = equal_answers and all(_close(x, y) for x, y in zip(probe_a, probe_b, strict=True))
     equal_rest = study.training_of(arm_a) == study.training_of(arm_b)
     gradient_a, gradient_b = probe_a[1], probe_b[1]
     factor = float((gradient_a * gradient_b).sum() / (gradient_b * gradient_b).sum())
@@ -107,6 +133,11 @@ def _compare(
         factor=factor if relation != "different" else None,
         largest_difference=float((gradient_a - gradient_b).abs().max()) / largest,
     )
+
+
+def _last_layer(arm: ArmConfig) -> tuple[str, dict[str, Any]]:
+    spec = spec_of(arm.loss, arm.hyper_parameters)
+    return spec.head, {name: arm.hyper_parameters.get(name) for name in spec.head_options}
 
 
 def _close(x: torch.Tensor, y: torch.Tensor) -> bool:

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import polars as pl
 import torch
 
+from lossassay.catalogue.arm_losses import spec_of
+from lossassay.catalogue.loss_spec import LossSpec, Task
 from lossassay.catalogue.losses import LOSSES
+from lossassay.catalogue.own_losses import is_own, own_source
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
-from lossassay.config import CONTROL_ARM, Study
+from lossassay.config import CONTROL_ARM, ArmConfig, Study
 from lossassay.data.cache import ImageCache
+from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split, split
 from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
@@ -23,6 +28,7 @@ from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kern
 
 # Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
 RESULTS_VERSION = 3
+_WORDS = {"single_label": "single-label", "ordinal": "ordered grades", "multi_label": "multi-label"}
 _TRAINING_VERSION = 2  # the part of it that alters trained runs, and with them their names
 
 
@@ -86,6 +92,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     """
     manifest = cache.manifest
     _check_losses(study, manifest)
+    _check_scope(study, manifest)
     metric = _primary_metric(study, manifest)
     labels = label_array(manifest)
     classes = len(manifest.class_names)
@@ -113,10 +120,16 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
 
 
 def label_array(manifest: Manifest) -> Array:
-    """Return the labels as the engine takes them: int64 [N], or multi-hot float32 [N K]."""
-    if manifest.task == "multi_label":
-        return np.array(manifest.rows["label"].to_list(), dtype=np.float32)
-    return manifest.rows["label"].to_numpy().astype(np.int64)
+    """Return the labels as the engine takes them: int64 [N], or multi-hot float32 [N K] with nan for unknown."""
+    return labels_of(manifest.rows["label"], manifest.task)
+
+
+def labels_of(column: pl.Series, task: Task) -> Array:
+    """Return a label column of rows.parquet as the engine takes it; see `label_array`."""
+    if task != "multi_label":
+        return column.to_numpy().astype(np.int64)
+    hot = np.array(column.to_list(), dtype=np.float32)
+    return np.where(hot == UNKNOWN, np.float32("nan"), hot)
 
 
 def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split, ...]:
@@ -158,6 +171,7 @@ def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
         "split": study.data.split.model_dump(mode="json"),
         "loss": spec.loss,
         "hyper_parameters": spec.hyper_parameters,
+        **({"source": own_source(spec.loss)} if is_own(spec.loss) else {}),
         "training": training,
         "seeds": spec.seeds.as_dict(),
         "engine": asdict(spec.engine),
@@ -171,6 +185,19 @@ def _model_facts(study: Study, images: Array, num_outputs: int) -> tuple[ModelDe
     shape = {"channels": images.shape[-1], "image_size": images.shape[-2], "dimensions": images.ndim - 2}
     model = build(study.training.model, study.training.model_options, **shape, num_outputs=num_outputs, seed=0)
     return describe(model, **shape), activation_bytes(model, **shape)
+
+
+def _check_scope(study: Study, manifest: Manifest) -> None:
+    """Refuse claims about new patients where findings are unknown: their variance is not worked out."""
+    unknown = manifest.task == "multi_label" and manifest.rows["label"].list.contains(UNKNOWN).any()
+    if unknown and study.evidence.scope == "population":
+        raise StudyFileError(
+            study.name,
+            [
+                'evidence.scope: "population" is not available where findings are unknown; use scope = "procedure", or '
+                'data.uncertain = "zeros" or "ones" and data.unmentioned = "absent"'
+            ],
+        )
 
 
 def _primary_metric(study: Study, manifest: Manifest) -> str:
@@ -189,19 +216,14 @@ def _primary_metric(study: Study, manifest: Manifest) -> str:
 
 def _check_losses(study: Study, manifest: Manifest) -> None:
     """Refuse losses that cannot train these labels, all at once."""
-    unfit = [arm for arm in study.arms if manifest.task not in LOSSES[arm.loss].tasks]
+    unfit = [arm for arm in study.arms if not spec_of(arm.loss, arm.hyper_parameters).trains(manifest.task)]
     if unfit:
-        fitting = [name for name, spec in LOSSES.items() if manifest.task in spec.tasks]
-        reasons = {
-            "sparse": "takes one class index per image, and an image here can have several labels or none",
-            "other": "compares one true class with the others, and an image here can have several labels or none",
-        }
-        lines = [
-            f"{arm.loss} {reasons['sparse' if LOSSES[arm.loss].encoding == 'integer' else 'other']}" for arm in unfit
-        ]
+        fitting = [name for name, spec in LOSSES.items() if spec.trains(manifest.task)]
         raise LabelError(
             f"The data are {_in_words(manifest)}, and {len(unfit)} of the arms cannot be trained on them:\n  - "
-            + "\n  - ".join(lines)
+            + "\n  - ".join(
+                f"{arm.loss} {_why_unfit(spec_of(arm.loss, arm.hyper_parameters), manifest)}" for arm in unfit
+            )
             + f"\nLosses that fit: {', '.join(fitting)}."
         )
     weighted = [arm.name for arm in study.arms if study.training_of(arm).class_weights != "none"]
@@ -211,13 +233,33 @@ def _check_losses(study: Study, manifest: Manifest) -> None:
             'Set `class_weights = "none"`.'
         )
     for arm in study.arms:
-        weights = study.training_of(arm).class_weights
-        if isinstance(weights, tuple) and len(weights) != len(manifest.class_names):
-            raise LabelError(
-                f"arm {arm.name!r}: {len(weights)} class weights for {len(manifest.class_names)} classes "
-                f"({', '.join(manifest.class_names)}). Give one for each class, in this order."
-            )
+        _check_sizes(study, arm, manifest)
+
+
+def _why_unfit(spec: LossSpec, manifest: Manifest) -> str:
+    if manifest.task == "multi_label" and spec.encoding == "integer":
+        return "takes one class index per image, and an image here can have several labels or none"
+    if manifest.task == "multi_label":
+        return "compares one true class with the others, and an image here can have several labels or none"
+    if spec.tasks == ("ordinal",):
+        return "is for grades: name the classes from the lowest to the highest in data.order, if they have an order"
+    return "is for findings that can occur together, and an image here has exactly one label"
+
+
+def _check_sizes(study: Study, arm: ArmConfig, manifest: Manifest) -> None:
+    """Refuse lists that must have one number for each class and have not."""
+    classes = ", ".join(manifest.class_names)
+    weights = study.training_of(arm).class_weights
+    if isinstance(weights, tuple) and len(weights) != len(manifest.class_names):
+        raise LabelError(
+            f"arm {arm.name!r}: {len(weights)} class weights for {len(manifest.class_names)} classes "
+            f"({classes}). Give one for each class, in this order."
+        )
+    for key, parameter in spec_of(arm.loss, arm.hyper_parameters).hyper_parameters.items():
+        problem = parameter.size_problem(arm.hyper_parameters.get(key), len(manifest.class_names))
+        if problem:
+            raise LabelError(f"arm {arm.name!r}: {key}: {problem} ({classes}), in this order.")
 
 
 def _in_words(manifest: Manifest) -> str:
-    return manifest.task.replace("_", "-")
+    return _WORDS[manifest.task]

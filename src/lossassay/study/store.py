@@ -115,6 +115,7 @@ def _facts(result: RunResult) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "epochs": len(result.history),
         "test_loss": result.test_loss if np.isfinite(result.test_loss) else None,
+        "calibration": None if result.calibration is None else asdict(result.calibration),
         "train_seconds": sum(seconds),
         "epoch_seconds": float(np.median(seconds)),
         "evaluation_seconds": sum(record.evaluation_seconds for record in result.history),
@@ -128,10 +129,10 @@ def _facts(result: RunResult) -> dict[str, Any]:
 
 
 def _predictions(result: RunResult, data: RunData, groups: list[Any]) -> pl.DataFrame:
-    """The only hand-over to analysis: row, part, group, label, scores [K] and probabilities [K] in float32."""
+    """The only hand-over to analysis: row, part, group, label, scores [S] and probabilities [K] in float32."""
 
     def part(name: str, predicted: Predictions) -> pl.DataFrame:
-        classes = predicted.scores.shape[1]
+        width, classes = predicted.scores.shape[1], predicted.probabilities.shape[1]
         labels = data.labels[predicted.rows]
         label_type = pl.Int64 if labels.ndim == 1 else pl.Array(pl.Float32, classes)
         return pl.DataFrame(
@@ -140,7 +141,7 @@ def _predictions(result: RunResult, data: RunData, groups: list[Any]) -> pl.Data
                 "part": [name] * len(predicted.rows),
                 "group": pl.Series([groups[row] for row in predicted.rows], dtype=pl.String),
                 "label": pl.Series(labels, dtype=label_type),
-                "scores": pl.Series(predicted.scores, dtype=pl.Array(pl.Float32, classes)),
+                "scores": pl.Series(predicted.scores, dtype=pl.Array(pl.Float32, width)),
                 "probabilities": pl.Series(predicted.probabilities, dtype=pl.Array(pl.Float32, classes)),
             }
         )

@@ -135,7 +135,7 @@ def _curves(context: Context) -> Iterable[dict[str, Any]]:
 
 
 def _confusion(context: Context) -> Iterable[dict[str, Any]]:
-    if context.task != "single_label":
+    if context.task == "multi_label":
         return
     for arm in context.arms:
         counts = sum(metrics.confusion_counts(run.labels, run.probabilities) for run in context.of(arm))
@@ -218,7 +218,7 @@ def _label_memory(context: Context) -> Iterable[dict[str, Any]]:
 
 
 def _worst_errors(context: Context) -> Iterable[dict[str, Any]]:
-    if context.task != "single_label":
+    if context.task == "multi_label":
         return
     for arm in context.arms:
         errors = []
