@@ -1,9 +1,11 @@
 """Keeps the numbers of a finished study as a record.
 
-    python -m benchmarks.record OUT_FOLDER --name cxr3_64px
+    python -m benchmarks.record OUT_FOLDER --name cxr3_64px [--predictions]
 
 writes benchmarks/records/<date>_<name>/ with the tables (every run, not only the means) and record.json: versions,
-hardware, engine, data digest, results_version, commit. It names no place on the machine.
+hardware, engine, data digest, results_version, commit. With --predictions also predictions.parquet, what every run
+said of its test part, so that the analysis can be done again (`python -m benchmarks.analyse_again`). It names no place
+on the machine, no file and no patient.
 """
 
 import argparse
@@ -13,6 +15,8 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 RECORDS = Path(__file__).parent / "records"
 TABLES = ("runs", "arms", "comparisons", "ranks", "looks", "control", "checks", "noise_floor", "identities", "costs")
@@ -43,11 +47,13 @@ def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         "engine": plan["engine"],
         "model": plan["model"],
         "data": {
-            key: plan["data"][key] for key in ("rows", "class_names", "class_counts", "groups", "image_shape", "digest")
+            key: plan["data"][key]
+            for key in ("task", "rows", "class_names", "class_counts", "groups", "image_shape", "digest")
         },
         "arms": plan["arms"],
         "primary_metric": facts["primary_metric"],
         "scope": facts["scope"],
+        "reference": facts["reference"],
         "alpha": facts["alpha"],
         "margin": facts["margin"],
         "stopping": facts["stopping"],
@@ -61,16 +67,36 @@ def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def predictions_of(out: Path, plan: dict[str, Any]) -> pl.DataFrame:
+    """What every run said of its test part: arm, replicate, row, label, probabilities."""
+    return pl.concat(
+        pl.read_parquet(out / "runs" / run["id"] / "predictions.parquet")
+        .filter(pl.col("part") == "test")
+        .select(
+            pl.lit(run["arm"]).cast(pl.Categorical).alias("arm"),
+            pl.lit(run["replicate"], dtype=pl.Int32).alias("replicate"),
+            pl.col("row").cast(pl.Int32),
+            "label",
+            "probabilities",
+        )
+        for run in plan["runs"]
+        if (out / "runs" / run["id"]).exists()
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the out folder of a finished study")
     parser.add_argument("--name", required=True)
+    parser.add_argument("--predictions", action="store_true", help="keep what every run said of its test part, too")
     arguments = parser.parse_args()
     plan, facts = (json.loads((arguments.out / name).read_text()) for name in ("plan.json", "facts.json"))
     record = new_record(arguments.name)
     for table in TABLES:
         shutil.copy(arguments.out / "tables" / f"{table}.csv", record)
     (record / "record.json").write_text(json.dumps(facts_of(plan, facts), indent=1, ensure_ascii=False) + "\n")
+    if arguments.predictions:
+        predictions_of(arguments.out, plan).write_parquet(record / "predictions.parquet", compression_level=19)
     print(record)
 
 

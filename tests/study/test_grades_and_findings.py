@@ -1,4 +1,4 @@
-"""Studies of ordered grades and of findings with unknown ones, from images to a report; sums and losses of one's own."""
+"""Studies of grades and of findings with unknown ones, from images to a report; sums and losses of one's own."""
 
 import json
 from pathlib import Path

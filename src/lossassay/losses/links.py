@@ -72,11 +72,13 @@ def _one_against_all_findings(scores: torch.Tensor, num_classes: int, hyper: Hyp
 
 
 def _scaled(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Tensor:
-    return scores * (hyper["scale"] if "scale" in hyper else 1.0 / hyper["temperature"])
+    factor: float = hyper["scale"] if "scale" in hyper else 1.0 / hyper["temperature"]
+    return scores * factor
 
 
 def _normalized(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Tensor:
-    return F.normalize(scores, dim=-1) / hyper["temperature"]
+    temperature: float = hyper["temperature"]
+    return F.normalize(scores, dim=-1) / temperature
 
 
 def _tempered(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Tensor:
@@ -90,11 +92,16 @@ def _evidence(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Ten
 
 
 def _cumulative(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Tensor:
-    """P(y = k) = P(y > k - 1) - P(y > k); where the order of the thresholds is broken, a difference counts as 0."""
-    above = torch.sigmoid(scores)  # [B K-1]
-    one, zero = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
-    differences = torch.cat([one, above], dim=-1) - torch.cat([above, zero], dim=-1)
-    return differences.clamp_min(0).log()
+    """P(y = k) = P(y > k - 1) - P(y > k); where the order of the thresholds is broken, a difference counts as 0.
+
+    s(a) - s(b) = s(a) s(-b) (1 - e^(b - a)): in log space nothing is lost where both are near 0 or near 1.
+    """
+    zero = torch.zeros_like(scores[:, :1])
+    reached = torch.cat([zero, F.logsigmoid(scores)], dim=-1)  # log P(y > k - 1)  [B K]
+    stayed = torch.cat([F.logsigmoid(-scores), zero], dim=-1)  # log(1 - P(y > k))
+    fall = (scores[:, :-1] - scores[:, 1:]).clamp_min(0)  # [B K-2]
+    between = torch.cat([zero, torch.log(-torch.expm1(-fall)), zero], dim=-1)
+    return reached + stayed + between
 
 
 def _conditional(scores: torch.Tensor, num_classes: int, hyper: Hyper) -> torch.Tensor:

@@ -48,7 +48,7 @@ def find_identities(study: Study, labels: Array, num_classes: int) -> list[Ident
         labels: The study's labels, [N] or [N K]; at most 256 of them are used.
         num_classes: K.
     """
-    probes = {arm.name: _value_and_gradient(arm, labels, num_classes, spread=_SPREAD) for arm in study.arms}
+    probes = {arm.name: _probe(study, arm, labels, num_classes) for arm in study.arms}
     return [
         _compare(study, a, b, probes[study.arms[a].name], probes[study.arms[b].name])
         for a, b in combinations(range(len(study.arms)), 2)
@@ -56,22 +56,36 @@ def find_identities(study: Study, labels: Array, num_classes: int) -> list[Ident
 
 
 def gradient_scales(study: Study, labels: Array, num_classes: int) -> dict[str, float]:
-    """Return for each arm the mean norm of the gradient by the scores where all scores are 0.
+    """Return for each arm the mean norm of the gradient by the scores where all scores are 0, in the first epoch.
 
     That is where a network with a small last layer starts. A loss whose gradient is four times larger there trains
     like a learning rate that is four times larger (for optimisers that do not divide the scale out, as Adam does).
     """
     scales = {}
     for arm in study.arms:
-        gradient = _value_and_gradient(arm, labels, num_classes, spread=0.0)[1]
-        scales[arm.name] = float(gradient.norm(dim=-1).mean()) * len(gradient)
+        _value, gradients = _value_and_gradients(arm, labels, num_classes, spread=0.0, epoch=1, epochs=1)
+        scales[arm.name] = float(gradients[0].norm(dim=-1).mean()) * len(gradients[0])
     return scales
 
 
-def _value_and_gradient(
-    arm: ArmConfig, labels: Array, num_classes: int, *, spread: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Value of each example and gradient of their mean, at random scores of this standard deviation."""
+def _probe(study: Study, arm: ArmConfig, labels: Array, num_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values and gradients in the first, a middle and the last epoch: a loss may change on the way."""
+    epochs = study.training_of(arm).epochs
+    values, gradients = [], []
+    for epoch in (1, (1 + epochs) // 2, epochs):
+        value, found = _value_and_gradients(arm, labels, num_classes, spread=_SPREAD, epoch=epoch, epochs=epochs)
+        values.append(value)
+        gradients += [gradient.flatten() for gradient in found]
+    return torch.cat(values), torch.cat(gradients)
+
+
+def _value_and_gradients(
+    arm: ArmConfig, labels: Array, num_classes: int, *, spread: float, epoch: int, epochs: int
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Value of each example, and gradients of their mean by the scores and by all else that is learnt.
+
+    The scores are random, with this standard deviation.
+    """
     rows = torch.from_numpy(labels[:: max(1, len(labels) // _ROWS)])
     counts = rows.nansum(0) if rows.ndim == 2 else torch.bincount(rows, minlength=num_classes)
     # a class that some training part lacks is refused when it trains, with the numbers of that part
@@ -83,26 +97,21 @@ def _value_and_gradient(
     scores = (spread * scores).requires_grad_()
     task: Task | None = "multi_label" if rows.ndim == 2 else None
     encoded = losses.encode_labels(rows, num_classes, loss.spec.encoding, task)
-    inputs = _stand_ins(len(rows), num_classes)
+    learnt = _stand_ins(len(rows), num_classes)
+    inputs = {**learnt, "rows": torch.arange(len(rows)), "epoch": epoch, "epochs": epochs}
     value = loss(scores, encoded.double() if encoded.is_floating_point() else encoded, **inputs)
-    (gradient,) = torch.autograd.grad(value.mean(), scores)
-    return value.detach(), gradient
+    by = [scores, *learnt.values()]
+    gradients = torch.autograd.grad(value.mean(), by, allow_unused=True, materialize_grads=True)
+    return value.detach(), list(gradients)
 
 
-def _stand_ins(rows: int, num_classes: int) -> dict[str, Any]:
+def _stand_ins(rows: int, num_classes: int) -> dict[str, torch.Tensor]:
     """Random features, weights and centres for losses that look at them, the same for every arm."""
     generator = torch.Generator().manual_seed(20_261)
-
-    def normal(count: int) -> torch.Tensor:
-        return torch.randn(count, _FEATURES, dtype=torch.float64, generator=generator)
-
+    counts = {"features": rows, "head_weight": num_classes, "centres": num_classes}
     return {
-        "features": normal(rows),
-        "head_weight": normal(num_classes),
-        "centres": normal(num_classes),
-        "rows": torch.arange(rows),
-        "epoch": 1,
-        "epochs": 10,
+        name: torch.randn(count, _FEATURES, dtype=torch.float64, generator=generator).requires_grad_()
+        for name, count in counts.items()
     }
 
 
