@@ -65,7 +65,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Build the error for a ``name`` of ``kind`` ('loss', 'model', ...) that is not among ``known``."""
+def unknown_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> UnknownNameError:
+    """Build the error for a ``name`` of ``kind`` ('loss', 'model', ...) that is not among ``known``.
+
+    Args:
+        kind: What it should be.
+        name: What came.
+        known: What could have come.
+        listed_by: A command that lists them; with it only the nearest are named.
+    """
     known = sorted(known)
+    if listed_by:
+        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
+        like = f" Near it: {', '.join(near)}." if len(near) > 1 else ""
+        return UnknownNameError(
+            f"No {kind} is called {name!r}. `{listed_by}` lists all {len(known)}.{like}{did_you_mean(name, known)}"
+        )
     return UnknownNameError(f"No {kind} is called {name!r}. Known: {', '.join(known)}.{did_you_mean(name, known)}")

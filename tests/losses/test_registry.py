@@ -62,7 +62,10 @@ def test_names_are_those_of_the_catalogue() -> None:
 
 
 def test_an_unknown_loss_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match=r"No loss is called 'focall'\. Known: .*\. Did you mean 'focal'\?"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"No loss is called 'focall'\. `lossassay losses` lists all \d+\. Near it: .*\. Did you mean 'focal'\?",
+    ):
         losses.get("focall")
 
 

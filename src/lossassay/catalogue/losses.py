@@ -51,4 +51,4 @@ def canonical_name(name: str) -> str:
         return name
     if name in ALIASES:
         return ALIASES[name]
-    raise unknown_name("loss", name, [*LOSSES, *ALIASES])
+    raise unknown_name("loss", name, [*LOSSES, *ALIASES], listed_by="lossassay losses")

@@ -78,7 +78,7 @@ def _of_findings(logits: Array, labels: Array, output: str) -> Calibration:
 
 
 def _fit_one(logits: Array, labels: Array, *, with_intercept: bool) -> Array:
-    """Fit one slope, and perhaps an intercept, to labels drawn slightly inwards, so that the fit exists (Platt 1999)."""
+    """Fit one slope, and perhaps an intercept, to labels drawn slightly inwards: then the fit exists (Platt 1999)."""
     known = ~np.isnan(labels)
     z, t = logits[known], labels[known]
     positives, negatives = t.sum(), (1 - t).sum()

@@ -2,11 +2,24 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from lossassay.catalogue.loss_spec import LossSpec
+from lossassay.engine.spec import Array
 from lossassay.errors import ModelError
+
+
+def class_counts(labels: Array, num_classes: int) -> Array:
+    """Return the images of each class, or with each finding, float64 [K].
+
+    Args:
+        labels: Of the training part, class indices [M] or rows [M K]; unknown findings, nan, do not count.
+        num_classes: K.
+    """
+    counts = np.nansum(labels, axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=num_classes)
+    return np.asarray(counts, dtype=np.float64)
 
 
 class LossInputs:

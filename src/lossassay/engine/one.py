@@ -16,7 +16,7 @@ from lossassay.engine import measure
 from lossassay.engine.batches import batches, epoch_order, pixel_statistics
 from lossassay.engine.calibration import Calibration
 from lossassay.engine.feed import Batch, Feed
-from lossassay.engine.inputs import LossInputs
+from lossassay.engine.inputs import LossInputs, class_counts
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
 from lossassay.engine.predict import Predictor
 from lossassay.engine.seeds import derive
@@ -115,7 +115,8 @@ class _Bench:
 
     @classmethod
     def set_up(cls, run: RunSpec, data: RunData) -> "_Bench":
-        loss = losses.get(run.loss, class_counts=_class_counts(data), **run.hyper_parameters)
+        counts = class_counts(data.labels[data.train], data.num_classes)
+        loss = losses.get(run.loss, class_counts=torch.from_numpy(counts), **run.hyper_parameters)
         labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding, data.task)
         mean, sd = pixel_statistics(data.images, data.train)
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
@@ -137,13 +138,6 @@ class _Bench:
             total_steps=steps * run.training.epochs,
             init_digest=measure.digest_of_tensors(_new_model(run, data, loss).features.state_dict()),
         )
-
-
-def _class_counts(data: RunData) -> torch.Tensor:
-    """Images of each class (with each finding) in the training part."""
-    labels = data.labels[data.train]
-    counts = np.nansum(labels, axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=data.num_classes)
-    return torch.from_numpy(counts.astype(np.float64))
 
 
 def _row_weights(run: RunSpec, data: RunData) -> torch.Tensor:

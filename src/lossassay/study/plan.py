@@ -9,26 +9,24 @@ import numpy as np
 import polars as pl
 import torch
 
-from lossassay.catalogue.arm_losses import spec_of
-from lossassay.catalogue.loss_spec import LossSpec, Task
-from lossassay.catalogue.losses import LOSSES
+from lossassay.catalogue.loss_spec import Task
 from lossassay.catalogue.own_losses import is_own, own_source
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
-from lossassay.config import CONTROL_ARM, ArmConfig, Study
+from lossassay.config import CONTROL_ARM, Study
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split, split
 from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
 from lossassay.engine.spec import Array, EngineChoice, RunSpec
-from lossassay.errors import LabelError, StudyFileError
+from lossassay.errors import StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
+from lossassay.study.fitting import check_class_counts, check_losses, task_in_words
 from lossassay.study.identity import Identity, find_identities, gradient_scales
 from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels
 
 # Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
 RESULTS_VERSION = 3
-_WORDS = {"single_label": "single-label", "ordinal": "ordered grades", "multi_label": "multi-label"}
 _TRAINING_VERSION = 2  # the part of it that alters trained runs, and with them their names
 
 
@@ -85,13 +83,13 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         engine: As fixed when the study first started; None chooses for this machine.
 
     Raises:
-        LabelError: If an arm's loss cannot train these labels.
+        LabelError: If an arm's loss cannot train these labels, or lacks images of a class to learn from.
         StudyFileError: If the metric is not defined for them.
         DataError: If the rows cannot be split.
         ModelError: If the model cannot be built for the images, or not with the kernels that an arm asks for.
     """
     manifest = cache.manifest
-    _check_losses(study, manifest)
+    check_losses(study, manifest)
     _check_scope(study, manifest)
     metric = _primary_metric(study, manifest)
     labels = label_array(manifest)
@@ -99,6 +97,8 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     seeds = [
         replicate_seeds(study.evidence.seed, replicate, study.evidence.vary) for replicate in range(study.evidence.most)
     ]
+    splits = _splits(study, manifest, seeds)
+    check_class_counts(study, manifest, labels, splits)
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
     for arm in study.arms:
@@ -109,7 +109,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         labels=labels,
         digest=cache.digest,
         metric=metric,
-        splits=_splits(study, manifest, seeds),
+        splits=splits,
         engine=engine,
         model=model,
         run_memory_bytes=run_memory_bytes(study.training.batch_size, activations),
@@ -207,59 +207,8 @@ def _primary_metric(study: Study, manifest: Manifest) -> str:
         raise StudyFileError(
             study.name,
             [
-                f"evidence.metric: {metric} is not defined for {_in_words(manifest)} data; "
+                f"evidence.metric: {metric} is not defined for {task_in_words(manifest)} data; "
                 f"choose one of {', '.join(fitting)}"
             ],
         )
     return metric
-
-
-def _check_losses(study: Study, manifest: Manifest) -> None:
-    """Refuse losses that cannot train these labels, all at once."""
-    unfit = [arm for arm in study.arms if not spec_of(arm.loss, arm.hyper_parameters).trains(manifest.task)]
-    if unfit:
-        fitting = [name for name, spec in LOSSES.items() if spec.trains(manifest.task)]
-        raise LabelError(
-            f"The data are {_in_words(manifest)}, and {len(unfit)} of the arms cannot be trained on them:\n  - "
-            + "\n  - ".join(
-                f"{arm.loss} {_why_unfit(spec_of(arm.loss, arm.hyper_parameters), manifest)}" for arm in unfit
-            )
-            + f"\nLosses that fit: {', '.join(fitting)}."
-        )
-    weighted = [arm.name for arm in study.arms if study.training_of(arm).class_weights != "none"]
-    if weighted and manifest.task == "multi_label":
-        raise LabelError(
-            f"Class weights are defined for single labels; the data are multi-label. Arms: {', '.join(weighted)}. "
-            'Set `class_weights = "none"`.'
-        )
-    for arm in study.arms:
-        _check_sizes(study, arm, manifest)
-
-
-def _why_unfit(spec: LossSpec, manifest: Manifest) -> str:
-    if manifest.task == "multi_label" and spec.encoding == "integer":
-        return "takes one class index per image, and an image here can have several labels or none"
-    if manifest.task == "multi_label":
-        return "compares one true class with the others, and an image here can have several labels or none"
-    if spec.tasks == ("ordinal",):
-        return "is for grades: name the classes from the lowest to the highest in data.order, if they have an order"
-    return "is for findings that can occur together, and an image here has exactly one label"
-
-
-def _check_sizes(study: Study, arm: ArmConfig, manifest: Manifest) -> None:
-    """Refuse lists that must have one number for each class and have not."""
-    classes = ", ".join(manifest.class_names)
-    weights = study.training_of(arm).class_weights
-    if isinstance(weights, tuple) and len(weights) != len(manifest.class_names):
-        raise LabelError(
-            f"arm {arm.name!r}: {len(weights)} class weights for {len(manifest.class_names)} classes "
-            f"({classes}). Give one for each class, in this order."
-        )
-    for key, parameter in spec_of(arm.loss, arm.hyper_parameters).hyper_parameters.items():
-        problem = parameter.size_problem(arm.hyper_parameters.get(key), len(manifest.class_names))
-        if problem:
-            raise LabelError(f"arm {arm.name!r}: {key}: {problem} ({classes}), in this order.")
-
-
-def _in_words(manifest: Manifest) -> str:
-    return _WORDS[manifest.task]
