@@ -37,6 +37,16 @@ def test_fused_kernels_on_a_gpu_are_refused_with_the_reason() -> None:
         choose(device="cuda", kernels="fused")
 
 
+def test_compiled_kernels_are_taken_if_asked_for_and_there_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose(kernels="compiled").kernels == "compiled"
+    monkeypatch.setattr(machine, "which", lambda name: None)
+    with pytest.raises(ModelError, match=r'kernels = "compiled" cannot be had: there is no C\+\+ compiler'):
+        choose(kernels="compiled")
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="triton is not installed"):
+        choose(device="cuda", kernels="compiled")
+
+
 def plan_with(images: Path, training: dict[str, Any]) -> Plan:
     arms = [{"loss": "focal"}, {"name": "own", "loss": "focal", "training": training}]
     study = small_study(images, arms=arms)

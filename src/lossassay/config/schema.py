@@ -92,7 +92,7 @@ class TrainingConfig(Frozen):
     augment: AugmentConfig = AugmentConfig()
     selection: Literal["best", "last"] = "best"  # epoch whose weights are kept, by the validation yardstick
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    kernels: Literal["auto", "plain", "fused"] = "auto"  # how blocks are computed; fused needs the extra `fast`
+    kernels: Literal["auto", "plain", "fused", "compiled"] = "auto"  # how layers are computed; fused needs `fast`
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"  # per run
 

@@ -174,6 +174,11 @@ def _new_model(run: RunSpec, data: RunData, loss: losses.Loss) -> Any:
         from lossassay.engine.fused import fuse  # needs numba, and time to load
 
         fuse(model)
+    if run.engine.kernels == "compiled":
+        # in place, so that names of weights stay; on a GPU a graph of all launches is captured and played back
+        model.features.compile(  # type: ignore[union-attr]
+            mode="reduce-overhead" if run.engine.device == "cuda" else None
+        )
     memory_format = torch.channels_last if data.images.ndim == 4 else torch.channels_last_3d
     return model.to(device=run.engine.device, memory_format=memory_format)  # type: ignore[call-overload]
 

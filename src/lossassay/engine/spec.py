@@ -22,14 +22,15 @@ class EngineChoice:
         device: Where.
         precision: ``"fp32"`` is exact single precision (no TF32); ``"bf16"`` trains under autocast and evaluates
             in fp32.
-        kernels: ``"plain"`` computes every layer by itself; ``"fused"`` uses `engine.fused` where its blocks occur.
+        kernels: ``"plain"`` computes every layer by itself; ``"fused"`` uses `engine.fused` where its blocks occur;
+            ``"compiled"`` has the features compiled by torch, and captured in graphs on a CUDA device.
         threads: Processor threads of one run.
     """
 
     device: Literal["cpu", "cuda", "mps"]
     precision: Literal["fp32", "bf16"]
     threads: int
-    kernels: Literal["plain", "fused"] = "plain"  # folders from before there were others do not say
+    kernels: Literal["plain", "fused", "compiled"] = "plain"  # folders from before there were others do not say
 
     def of(self, training: TrainingConfig) -> "EngineChoice":
         """Return how a run with this recipe is computed: an arm may ask for a precision or kernels of its own."""

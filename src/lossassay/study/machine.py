@@ -6,6 +6,7 @@ import platform
 import time
 from importlib.metadata import version
 from importlib.util import find_spec
+from shutil import which
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,7 +68,7 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
         num_runs: Of the whole study; fewer runs than cores get several threads each.
 
     Raises:
-        ModelError: If fused kernels are asked for where they cannot work.
+        ModelError: If kernels are asked for where they cannot work.
     """
     device = training.device
     if device == "auto":
@@ -82,8 +83,8 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
     )
 
 
-def usable_kernels(device: str, training: TrainingConfig, where: str) -> Literal["plain", "fused"]:
-    """Return fused kernels wherever they work.
+def usable_kernels(device: str, training: TrainingConfig, where: str) -> Literal["plain", "fused", "compiled"]:
+    """Return the kernels that are asked for; without a wish, fused ones wherever they work.
 
     Args:
         device: Where runs are computed.
@@ -91,21 +92,35 @@ def usable_kernels(device: str, training: TrainingConfig, where: str) -> Literal
         where: The place of that in the study file, for the message.
 
     Raises:
-        ModelError: If fused kernels are asked for where they cannot work.
+        ModelError: If kernels are asked for where they cannot work.
     """
     if training.kernels == "plain":
         return "plain"
+    wanted: Literal["fused", "compiled"] = "fused" if training.kernels == "auto" else training.kernels
+    obstacles = _obstacles_to_compiling(device) if wanted == "compiled" else _obstacles_to_fusing(device)
+    if training.kernels != "auto" and obstacles:
+        raise ModelError(
+            f'{where}: kernels = "{wanted}" cannot be had: {"; ".join(obstacles)}. '
+            'Set kernels = "auto" to use them where they work, or "plain".'
+        )
+    return "plain" if obstacles else wanted
+
+
+def _obstacles_to_fusing(device: str) -> list[str]:
     obstacles = []
     if device != "cpu":
         obstacles.append(f"they are written for processors, and the device is {device}")
     if find_spec("numba") is None:
         obstacles.append("numba is not installed (pip install 'lossassay[fast]')")
-    if training.kernels == "fused" and obstacles:
-        raise ModelError(
-            f'{where}: kernels = "fused" cannot be had: {"; ".join(obstacles)}. '
-            'Set kernels = "auto" to use them where they work, or "plain".'
-        )
-    return "plain" if obstacles else "fused"
+    return obstacles
+
+
+def _obstacles_to_compiling(device: str) -> list[str]:
+    if device == "cuda" and find_spec("triton") is None:
+        return ["triton is not installed (pip install triton)"]
+    if device == "cpu" and not any(which(name) for name in ("c++", "g++", "clang++", "cl")):
+        return ["there is no C++ compiler (for example g++)"]
+    return []
 
 
 def run_memory_bytes(batch_size: int, activation_bytes: int) -> int:
