@@ -7,6 +7,11 @@ import torch
 from lossassay.catalogue.losses import LOSSES
 from lossassay.losses.curves import CLASSES, curve, mirrored, path_scores
 
+JUMPS = (
+    "logit_normalization",  # the direction of (m, 0, 0) turns round at m = 0, and nothing else changes
+    "focal_sample_dependent",  # another focusing from p = 0.2 on
+)
+
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_has_a_curve_of_finite_numbers(name: str) -> None:
@@ -19,7 +24,7 @@ def test_every_loss_has_a_curve_of_finite_numbers(name: str) -> None:
     assert found.axis
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in JUMPS])
 def test_the_gradient_is_that_of_the_value(name: str) -> None:
     """Trapezoids under the gradient give the value back, up to their width and to kinks."""
     found = curve(name)

@@ -21,6 +21,7 @@ def binary_crossentropy(scores: Scores, labels: DenseLabels) -> PerExample:
         Nats per known class and example, [B], 0 or more.
 
     Example:
+        >>> import torch
         >>> binary_crossentropy(torch.zeros(1, 4), torch.eye(4)[:1])
         tensor([0.6931])
     """

@@ -43,7 +43,7 @@ def distribution_balanced(
         neg_scale: lambda, above 0: the higher, the sooner a negative is low enough (2 for COCO, 5 for VOC).
         init_bias: kappa, 0 or more: how far scores are lowered for rare classes.
         gamma: Focusing, 0 or more.
-        focal_scale: a, what everything is multiplied by; the authors' code has 2 with focusing and 1 without.
+        focal_scale: a, above 0: what everything is multiplied by; the authors' code has 2 with focusing and 1 without.
         num_images: N, images in the training part. None takes the sum of the class counts, which is exact where each
             image has one finding; with the default kappa a factor of two in N moves the scores by 0.02.
 

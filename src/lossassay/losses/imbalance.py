@@ -61,7 +61,7 @@ def class_balanced(
         >>> class_balanced(torch.zeros(2, 2), torch.tensor([0, 1]), class_counts=counts, beta=0.5)
         tensor([0.5545, 0.8318])
     """
-    return _weighted(scores, labels, _effective_number_weights(class_counts, beta))
+    return _weighted(scores, labels, effective_number_weights(class_counts, beta))
 
 
 def ldam(
@@ -107,7 +107,7 @@ def ldam(
     lowered = scores.scatter_add(-1, index, -margins.to(scores.dtype)[index])
     if epoch - 1 < reweight_from * epochs - 1e-9:  # 0.7 of 10 epochs is 7, whatever the last bit of 0.7 says
         return sparse_categorical_crossentropy(scale * lowered, labels)
-    return _weighted(scale * lowered, labels, _effective_number_weights(class_counts, beta))
+    return _weighted(scale * lowered, labels, effective_number_weights(class_counts, beta))
 
 
 def logit_adjustment(
@@ -193,7 +193,7 @@ def _shares(class_counts: Tensor) -> Tensor:
     return counts / counts.sum()
 
 
-def _effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
+def effective_number_weights(class_counts: Tensor, beta: float) -> Tensor:
     """Return (1 - beta) / (1 - beta^n) of each class, [K], scaled to sum to K; for beta = 1 its limit 1 / n."""
     counts = _precise(class_counts)
     if beta == 0:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from lossassay.arrays import Scores
+from lossassay.arrays import ClassScores, Scores
 from lossassay.catalogue.loss_spec import Link, Task
 
 Hyper = Mapping[str, Any]
@@ -27,7 +27,7 @@ Hyper = Mapping[str, Any]
 
 def class_logits(
     scores: Scores, *, link: Link, num_classes: int, task: Task, hyper_parameters: Hyper | None = None
-) -> Scores:
+) -> ClassScores:
     """Return logits [B K] whose softmax (multi-label: sigmoid) are the probabilities.
 
     Args:
@@ -44,7 +44,7 @@ def class_logits(
 
 def probabilities(
     scores: Scores, *, link: Link, num_classes: int, task: Task, hyper_parameters: Hyper | None = None
-) -> Scores:
+) -> ClassScores:
     """Return probabilities [B K], from 0 to 1; the arguments are those of `class_logits`.
 
     Example:

@@ -1,4 +1,4 @@
-"""Losses for findings that are judged one by one: cross-entropy and its focused and shifted forms, summed over classes."""
+"""Losses for findings judged one by one: cross-entropy and its focused and shifted forms, summed over classes."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ def binary_crossentropy_sum(
 ) -> PerExample:
     r"""Sum over classes of the binary cross-entropy of sigmoid(z), with a weight for positives.
 
-    :math:`-\sum_c [w_c t_c\log s_c + (1-t_c)\log(1-s_c)]` (Good 1952; the sum as in Beyer et al. 2020, arXiv:2006.07159).
-    Without weights it is K times `binary_crossentropy`, and so is its gradient.
+    :math:`-\sum_c [w_c t_c\log s_c + (1-t_c)\log(1-s_c)]` (Good 1952; the sum as in Beyer et al. 2020,
+    arXiv:2006.07159). Without weights it is K times `binary_crossentropy`, and so is its gradient.
 
     Args:
         scores: Logits z, [B K].
@@ -57,9 +57,7 @@ def sigmoid_focal(scores: Scores, labels: DenseLabels, *, gamma: float = 2.0, al
         >>> sigmoid_focal(torch.zeros(1, 4), torch.eye(4)[:1], gamma=2.0, alpha=None)
         tensor([0.6931])
     """
-    log_s, log_rest = F.logsigmoid(scores), F.logsigmoid(-scores)  # log s, log(1 - s)  [B K]
-    present = -torch.exp(gamma * log_rest) * log_s
-    absent = -torch.exp(gamma * log_s) * log_rest
+    present, absent = _focused_present(scores, gamma), _focused_present(-scores, gamma)
     if alpha is None:
         return _expected(labels, present, absent)
     return _expected(labels, alpha * present, (1 - alpha) * absent)
@@ -89,9 +87,8 @@ def asymmetric(
         >>> asymmetric(torch.zeros(1, 2), torch.ones(1, 2), gamma_pos=1.0)
         tensor([0.6931])
     """
-    log_s, log_rest = F.logsigmoid(scores), F.logsigmoid(-scores)  # [B K]
-    present = -torch.exp(gamma_pos * log_rest) * log_s
-    return _expected(labels, present, _shifted_absent(log_rest, gamma_neg, margin))
+    absent = _shifted_absent(F.logsigmoid(-scores), gamma_neg, margin)
+    return _expected(labels, _focused_present(scores, gamma_pos), absent)
 
 
 def hill(
@@ -100,12 +97,12 @@ def hill(
     r"""Hill loss: a negative that looks surely positive is taken for a label that somebody forgot.
 
     :math:`\sum_c [-t_c(1-q_c)^\gamma\log q_c + (1-t_c)(\lambda-s_c)s_c^2]` with :math:`q=\mathrm{sigmoid}(z-m)`
-    (Zhang et al. 2021, arXiv:2112.07368; values as in their code). The pull on a negative is weak again where s is near 1.
+    (Zhang et al. 2021, arXiv:2112.07368; values as in their code). The pull on a negative is weak where s is near 1.
 
     Args:
         scores: Logits z, [B K].
         labels: Rows t of numbers from 0 to 1, [B K]; nan where nothing is known, which leaves that class out.
-        lambda_: 1 or more; with 1.5 the pull on a negative vanishes at s = 1.
+        lambda_: 1 or more; with 1.5 the pull on a negative vanishes at s = 1, below it turns round before.
         margin: m, 0 or more: positives are pushed further by so much, on the scale of the logits.
         gamma: Focusing of positives, 0 or more.
 
@@ -116,10 +113,52 @@ def hill(
         >>> hill(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.5000])
     """
-    moved = scores - margin
-    present = -torch.exp(gamma * F.logsigmoid(-moved)) * F.logsigmoid(moved)
     s = torch.sigmoid(scores)
-    return _expected(labels, present, (lambda_ - s) * s.square())
+    return _expected(labels, _focused_present(scores - margin, gamma), (lambda_ - s) * s.square())
+
+
+def splc(
+    scores: Scores,
+    labels: DenseLabels,
+    *,
+    epoch: int,
+    tau: float = 0.6,
+    change_epoch: int = 1,
+    margin: float = 1.0,
+    gamma: float = 2.0,
+) -> PerExample:
+    r"""Self-paced loss correction (SPLC): a negative that the network calls positive is learnt as a positive.
+
+    :math:`\sum_c [t_c\ell^+(z_c-m) + (1-t_c)\ell^\pm(z_c)]` with :math:`\ell^+(z)=-(1-s)^\gamma\log s`, and
+    :math:`\ell^\pm` is :math:`\ell^+` where s is above tau, :math:`\ell^-(z)=-s^\gamma\log(1-s)` elsewhere (Zhang et
+    al. 2021, arXiv:2112.07368; values, and no margin for corrected labels, as in their code). The first epochs correct
+    nothing: there the network knows too little.
+
+    Args:
+        scores: Logits z, [B K].
+        labels: Rows t of numbers from 0 to 1, [B K]; nan where nothing is known, which leaves that class out.
+        epoch: Which pass over the data this is, from 1.
+        tau: From 0 to 1: negatives with a probability above it are corrected; 1 corrects none.
+        change_epoch: How many epochs pass before labels are corrected, 0 or more.
+        margin: m, 0 or more: labelled positives are pushed further by so much, on the scale of the logits.
+        gamma: Focusing, 0 or more.
+
+    Returns:
+        Nats per example, [B], 0 or more.
+
+    Example:
+        >>> splc(torch.tensor([[9.0, 0.0]]), torch.zeros(1, 2), epoch=2)  # the first is taken for forgotten
+        tensor([0.1733])
+    """
+    present, absent = _focused_present(scores, gamma), _focused_present(-scores, gamma)
+    if epoch > change_epoch:
+        absent = torch.where(torch.sigmoid(scores) > tau, present, absent)
+    return _expected(labels, _focused_present(scores - margin, gamma), absent)
+
+
+def _focused_present(scores: Tensor, gamma: float) -> Tensor:
+    """Return -(1 - s)^gamma log s of s = sigmoid(z)."""
+    return -torch.exp(gamma * F.logsigmoid(-scores)) * F.logsigmoid(scores)
 
 
 def _shifted_absent(log_rest: Tensor, gamma: float, margin: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Losses that compare the scores of findings with each other: those that are present should be above those that are not.
+"""Losses that compare the scores of findings: those that are present should be above those that are not.
 
 A label between 0 and 1 counts as present to that degree and as absent to the rest.
 """

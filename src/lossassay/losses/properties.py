@@ -238,7 +238,7 @@ def _a_surely_wrong_answer_pulls(loss: Loss, num_classes: int) -> _Answer:
         values.append(float(value[0]))
         gradients.append(float(gradient[0, 1]))
     seen = f"value {values[0]:.3g} and {values[1]:.3g} at wrong scores of 80 and 160, gradient {gradients[0]:.1g}"
-    if values[1] >= 1.5 * values[0] > 0 and gradients[0] > _SOME_GRADIENT:
+    if values[1] >= 1.4 * values[0] > 0 and gradients[0] > _SOME_GRADIENT:
         return True, seen
     return False, f"{seen}; look for a clamp, or declare it as bounded"
 

@@ -12,9 +12,9 @@ def apply_policy(labels: DenseLabels, policy: str) -> DenseLabels:
     """Return labels in which the uncertain ones are taken as the policy says.
 
     The policies U-Ignore, U-Zeros and U-Ones of Irvin et al. 2019 (AAAI, arXiv:1901.07031). With U-Ignore an uncertain
-    label becomes an unknown one, which every multi-label loss leaves out. Their other two are not covered: U-SelfTrained
-    needs a second training with the first network's answers, U-MultiClass three outputs for each finding. A study file
-    says the same by ``data.uncertain``.
+    label becomes an unknown one, which every multi-label loss leaves out. Their other two are not covered:
+    U-SelfTrained needs a second training with the first network's answers, U-MultiClass three outputs for each finding.
+    A study file says the same by ``data.uncertain``.
 
     Args:
         labels: Rows of numbers from 0 to 1, -1 for uncertain and nan for unknown, [B K].
@@ -37,7 +37,7 @@ def apply_policy(labels: DenseLabels, policy: str) -> DenseLabels:
     fits = uncertain | torch.isnan(labels) | ((labels >= 0) & (labels <= 1))
     if not bool(fits.all()):
         raise LabelError(
-            f"Labels must be numbers from 0 to 1, -1 for uncertain or nan for unknown; got {float(labels[~fits][0]):g}. "
-            "Write 1 for present, 0 for absent."
+            "Labels must be numbers from 0 to 1, -1 for uncertain or nan for unknown; "
+            f"got {float(labels[~fits][0]):g}. Write 1 for present, 0 for absent."
         )
     return torch.where(uncertain, POLICIES[policy], labels)
