@@ -27,7 +27,9 @@ def findings(tmp_path: Path, *arms: dict[str, Any], rare: int = 10) -> Plan:
     lines = [f"images/a/{row:03d}.png,{row % 2},{int(row < rare)}" for row in range(30)]
     (tmp_path / "table.csv").write_text("\n".join(["path,oedema,mass", *lines]), encoding="utf-8")
     columns = {"finding_columns": ["oedema", "mass"], "label_column": "path"}
-    study = small_study(tmp_path / "table.csv", arms=list(arms), data=columns, evidence={"metric": "macro_auroc"})
+    study = small_study(
+        tmp_path / "table.csv", arms=list(arms), data=columns, evidence={"metric": "macro_auroc"}, replicates=8
+    )
     return plan(study, tmp_path)
 
 

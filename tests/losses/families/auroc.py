@@ -108,9 +108,7 @@ MUTANTS: dict[str, dict[str, Callable[..., Tensor]]] = {
             t,
             lambda positive, negative: sum(PHI[surrogate](p - n, margin) for p in positive for n in negative),
         ),
-        "in bits": lambda z, t, surrogate, margin: (
-            pairwise(z, t, surrogate, margin) / math.log(2)
-        ),
+        "in bits": lambda z, t, surrogate, margin: pairwise(z, t, surrogate, margin) / math.log(2),
     },
     "auc_margin": {
         "mean of the negatives times 1 - p": misplaced_parenthesis,

@@ -125,7 +125,6 @@ LOSSES: dict[str, LossSpec] = {
             Equals(other="arcface", at={"subcentres": 1}),
             Equals(other="cosface", at={"margin_radians": 0.0}, other_at={"margin": 0.0}),
         ),
-        variant_of="arcface",
         differs=(
             f"Margins as for ArcFace: in degrees in pytorch-metric-learning. {_BEYOND} The authors then "
             "drop images far from the weight that most of their class are near, and train again with one weight."

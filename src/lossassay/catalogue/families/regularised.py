@@ -181,7 +181,6 @@ LOSSES: dict[str, LossSpec] = {
             ),
         },
         equals=(Equals(other=_CROSS_ENTROPY),),
-        variant_of=_CROSS_ENTROPY,
         elsewhere={
             "torch": "nn.Sequential(nn.Dropout(0.3), nn.Linear(features, classes)), then F.cross_entropy",
             "keras": "keras.layers.Dropout(0.3) before keras.layers.Dense(classes)",

@@ -74,7 +74,6 @@ RESHAPED: dict[str, LossSpec] = {
             Equals(other="focal", at={"threshold": 0.0}, other_at={"gamma": 3.0}),
             Equals(other=_CROSS_ENTROPY, at={"gamma_hard": 0.0, "gamma_easy": 0.0}),
         ),
-        variant_of="focal",
         differs=(
             "The authors' code lets the gradient through both factors, as here. The value jumps up by 1.56 where p_y "
             "passes 0.2 on the way to the right answer; focal loss with one gamma has no such place."
