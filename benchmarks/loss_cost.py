@@ -12,7 +12,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ BATCH_SIZE = 128
 CLASSES = (3, 16, 100, 1_000)
 REFERENCE = "F.cross_entropy"
 GOAL = 1.3
+SLOWEST = 5  # of the others, shown on the page
 PLAIN = (
     "sparse_categorical_crossentropy",
     "categorical_crossentropy",
@@ -147,12 +148,22 @@ def measure(num_classes: int, rounds: int) -> dict[str, Any]:
 
 
 def tables(record: Mapping[str, Any]) -> str:
+    """Return the plain losses, those of other libraries, and the slowest of ours; the record has all."""
+    largest = max(record["cells"], key=lambda cell: cell["classes"])
+    ours = [name for name in largest["ratio"] if name in LOSSES and name not in PLAIN]
+    slowest = sorted(ours, key=lambda name: -largest["ratio"][name]["median"])[:SLOWEST]
+    return full_table(record, {REFERENCE, *PLAIN, *slowest} | {name for name in largest["ratio"] if name not in LOSSES})
+
+
+def full_table(record: Mapping[str, Any], chosen: Collection[str] | None = None) -> str:
     """Return one line for each loss: ratio to cross-entropy by number of classes, and memory at the largest."""
     cells = {cell["classes"]: cell for cell in record["cells"]}
     largest = max(cells)
     head = ["loss", "family", *(f"K = {k:,}" for k in cells), f"memory at K = {largest:,}, KiB"]
     rows = []
     for name in cells[largest]["ratio"]:
+        if chosen is not None and name not in chosen:
+            continue
         label = f"`{name}`" if name in LOSSES else name
         ratios = [f"{cell['ratio'][name]['median']:.2f}" for cell in cells.values()]
         memory = f"{cells[largest]['peak_bytes'][name] / 1024:,.0f}"
@@ -184,4 +195,4 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     record = facts("loss_cost", arguments, peers=False)
     record["cells"] = [measure(num_classes, asked.rounds) for num_classes in CLASSES]
-    keep("loss_cost", TITLE, record, tables(record), asked.out)
+    keep("loss_cost", TITLE, record, full_table(record), asked.out)

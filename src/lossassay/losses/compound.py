@@ -12,7 +12,7 @@ def weight_at(weight: float | Mapping[str, float], epoch: int) -> float:
     """Return the weight of a term in an epoch.
 
     Args:
-        weight: A number; or from ``from`` in epoch 1 to ``to`` in epoch ``epochs`` in equal steps, and so on from there.
+        weight: A number; or from ``from`` in epoch 1 to ``to`` in epoch ``epochs`` in equal steps, then constant.
         epoch: From 1.
 
     Example:

@@ -68,6 +68,6 @@ def check_labels(
     sums = labels.double().sum(dim=-1)
     if task == "single_label" and not bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-4)):
         raise LabelError(
-            f"Soft labels must sum to one in every row; got sums from {sums.min():.4g} to {sums.max():.4g}. Divide each "
-            "row by its sum; if an image can have several findings, the task is multi-label."
+            f"Soft labels must sum to one in every row; got sums from {sums.min():.4g} to {sums.max():.4g}. Divide "
+            "each row by its sum; if an image can have several findings, the task is multi-label."
         )
