@@ -143,7 +143,7 @@ def arms(draw: st.DrawFn) -> list[dict[str, Any]]:
         arm: dict[str, Any] = {"name": name, "loss": loss, "training": draw(_ARM_TRAINING)}
         if loss == "focal":
             arm["gamma"] = draw(st.floats(0, 10))
-        if loss in ("rmse", "root_mean_squared_error"):
+        if LOSSES[ALIASES.get(loss, loss)].kind == "batch":
             arm["training"].pop("class_weights", None)
         found.append(arm)
     return found

@@ -62,14 +62,5 @@ def test_also_inside_a_sum_of_losses(tmp_path: Path) -> None:
         findings(tmp_path, {"loss": terms})
 
 
-def test_a_loss_that_counts_classes_needs_images_of_each_in_every_training_part(tmp_path: Path) -> None:
-    arms = {"loss": "binary_crossentropy"}, {"loss": "distribution_balanced"}
-    assert findings(tmp_path, *arms, rare=10).runs
-    with pytest.raises(
-        LabelError, match=r"distribution_balanced needs images of every class, and the training part of"
-    ):
-        findings(tmp_path / "rare", *arms, rare=1)
-
-
 def test_losses_that_do_not_count_train_without(tmp_path: Path) -> None:
     assert findings(tmp_path, {"loss": "binary_crossentropy"}, rare=1).runs

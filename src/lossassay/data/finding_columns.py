@@ -25,7 +25,12 @@ def findings(columns: Sequence[Sequence[str | None]], data: DataConfig, where: s
         DataError: If a cell is something else, or a finding is never there.
     """
     names = data.finding_columns or ()
-    meaning: dict[float | str | None, int] = {None: _UNMENTIONED[data.unmentioned], 1.0: 1, 0.0: 0, -1.0: _UNCERTAIN[data.uncertain]}
+    meaning: dict[float | str | None, int] = {
+        None: _UNMENTIONED[data.unmentioned],
+        1.0: 1,
+        0.0: 0,
+        -1.0: _UNCERTAIN[data.uncertain],
+    }
     found = []
     for name, cells in zip(names, columns, strict=True):
         numbers = [_number(cell) for cell in cells]

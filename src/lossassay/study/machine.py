@@ -6,8 +6,8 @@ import platform
 import time
 from importlib.metadata import version
 from importlib.util import find_spec
-from shutil import which
 from pathlib import Path
+from shutil import which
 from typing import Any, Literal
 
 import platformdirs
