@@ -27,6 +27,7 @@ def findings_of(labels: str) -> dict[str, int]:
 
 
 def main(table: Path) -> int:
+    """Write the table and say what is in it."""
     with table.open(encoding="utf-8", newline="") as file:
         rows = [
             {

@@ -54,5 +54,5 @@ def test_other_cells_are_refused(class_folders: Folder, cells: list[str], messag
 
 
 def test_finding_columns_need_a_table(class_folders: Folder) -> None:
-    with pytest.raises(DataError, match="data.finding_columns cannot be used with class folders"):
+    with pytest.raises(DataError, match=r"data\.finding_columns cannot be used with class folders"):
         scan(DataConfig(path=str(class_folders({"a": 3, "b": 3})), finding_columns=("a",)))

@@ -1,4 +1,4 @@
-"""Yardsticks that know the order of the classes, against scikit-learn and scipy and by hand; findings that are unknown."""
+"""Yardsticks that know the order of the classes, against scikit-learn and scipy and by hand; unknown findings."""
 
 import numpy as np
 import pytest

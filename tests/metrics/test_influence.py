@@ -26,11 +26,35 @@ def draw(task: str, rows: int = 120, classes: int = 3, ties: bool = False, seed:
     return labels, np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
 
 
+YARDSTICKS_OF_GRADES = (
+    "quadratic_weighted_kappa",
+    "mean_absolute_grade_error",
+    "ranked_probability_score",
+    "threshold_auroc",
+)
+
+
+def weighted_of_grades(metric: str, truth: Any, said: Any, p: Any, w: Any) -> Any:
+    """As `weighted`, for the yardsticks that know an order."""
+    gap = (truth - said) @ np.arange(p.shape[1])
+    if metric == "mean_absolute_grade_error":
+        return w @ np.abs(gap) / w.sum()
+    if metric == "quadratic_weighted_kappa":
+        squares = (np.arange(p.shape[1])[:, None] - np.arange(p.shape[1])) ** 2
+        return 1 - (w @ gap**2) / ((w @ truth) @ squares @ (w @ said) / w.sum())
+    if metric == "ranked_probability_score":
+        return w @ ((p - truth).cumsum(axis=1)[:, :-1] ** 2).sum(axis=1) / w.sum()
+    if metric == "threshold_auroc":
+        above, higher = 1 - p.cumsum(axis=1), 1 - truth.cumsum(axis=1)
+        return np.mean([weighted_auroc(higher[:, k] > 0.5, above[:, k], w) for k in range(p.shape[1] - 1)])
+    raise AssertionError(metric)
+
+
 def weighted(metric: str, truth: Any, p: Any, w: Any, task: str) -> Any:
     """Every yardstick with row weights, as slowly and plainly as can be; truth [N K], weights may be complex."""
     single = task != "multi_label"
     said = np.eye(p.shape[1])[p.argmax(axis=1)] if single else (p > 0.5).astype(float)
-    total, columns = w.sum(), range(p.shape[1])
+    total = w.sum()
     there, named = w @ truth, w @ said
     right = w @ (truth * said)
     if metric == "accuracy":
@@ -45,21 +69,11 @@ def weighted(metric: str, truth: Any, p: Any, w: Any, task: str) -> Any:
     if metric == "cohen_kappa":
         agreed, chance = right.sum() / total, (named @ there) / total**2
         return (agreed - chance) / (1 - chance)
-    if metric in ("quadratic_weighted_kappa", "mean_absolute_grade_error"):
-        gap = (truth - said) @ np.arange(p.shape[1])
-        if metric == "mean_absolute_grade_error":
-            return w @ np.abs(gap) / total
-        squares = (np.arange(p.shape[1])[:, None] - np.arange(p.shape[1])) ** 2
-        return 1 - (w @ gap**2) / (there @ squares @ named / total)
-    if metric == "ranked_probability_score":
-        return w @ ((p - truth).cumsum(axis=1)[:, :-1] ** 2).sum(axis=1) / total
-    if metric == "threshold_auroc":
-        above, higher = 1 - p.cumsum(axis=1), 1 - truth.cumsum(axis=1)
-        return np.mean([weighted_auroc(higher[:, k] > 0.5, above[:, k], w) for k in columns[:-1]])
-    if metric == "macro_auroc":
-        return np.mean([weighted_auroc(truth[:, k] > 0, p[:, k], w) for k in columns])
-    if metric == "macro_average_precision":
-        return np.mean([weighted_average_precision(truth[:, k] > 0, p[:, k], w) for k in columns])
+    if metric in YARDSTICKS_OF_GRADES:
+        return weighted_of_grades(metric, truth, said, p, w)
+    if metric in ("macro_auroc", "macro_average_precision"):
+        of_one = weighted_auroc if metric == "macro_auroc" else weighted_average_precision
+        return np.mean([of_one(positive > 0, scores, w) for positive, scores in zip(truth.T, p.T, strict=True)])
     if metric == "nll":
         values = truth * np.log(p) if single else truth * np.log(p) + (1 - truth) * np.log(1 - p)
         return -(w @ values).sum() / total / (1 if single else p.shape[1])

@@ -114,6 +114,26 @@ def test_resnet18_starts_by_hes_rule() -> None:
         assert convolution.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.15)
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("size", [8, 9])
+def test_resnet18_shortcut_is_a_strided_convolution(dimensions: int, size: int) -> None:
+    model = small("resnet18", dimensions=dimensions)
+    block = model.features.get_submodule("3")  # the first of the second stage, from 4 to 8 channels
+    weight = block.shortcut[0].weight
+    maps = torch.randn(2, 4, *dimensions * [size])
+    given: list[torch.Tensor] = []
+    block.shortcut[0].register_forward_hook(lambda _module, _inputs, output: given.append(output))
+    block(maps)
+    strided = nn.functional.conv2d if dimensions == 2 else nn.functional.conv3d
+    expected = strided(maps, weight, stride=2)
+    torch.testing.assert_close(given[0], expected)
+    direction = torch.randn_like(expected)
+    found_gradient, expected_gradient = (
+        torch.autograd.grad(output, weight, direction)[0] for output in (given[0], expected)
+    )
+    torch.testing.assert_close(found_gradient, expected_gradient)
+
+
 def test_paper_cnn_blocks_are_in_the_papers_order() -> None:
     model = build("paper_cnn", {}, **SHAPE)
     kinds = [[type(layer).__name__ for layer in block] for block in model.features if isinstance(block, nn.Sequential)]

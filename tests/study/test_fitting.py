@@ -21,12 +21,15 @@ def single_label(tmp_path: Path, *arms: dict[str, Any], **data: Any) -> Plan:
     return plan(small_study(images, arms=list(arms), data=data), tmp_path)
 
 
-def findings(tmp_path: Path, *arms: dict[str, Any], rare: int = 10) -> Plan:
-    """Thirty images; one finding in half of them, another in the first few."""
+def findings(tmp_path: Path, *arms: dict[str, Any], rare: int = 10, split: Any = None) -> Plan:
+    """Thirty images, ten of them the official test part; one finding in half of them, another in the first few."""
     write_images(tmp_path / "images", classes=("a",), per_class=30)
-    lines = [f"images/a/{row:03d}.png,{row % 2},{int(row < rare)}" for row in range(30)]
-    (tmp_path / "table.csv").write_text("\n".join(["path,oedema,mass", *lines]), encoding="utf-8")
-    columns = {"finding_columns": ["oedema", "mass"], "label_column": "path"}
+    lines = [
+        f"images/a/{row:03d}.png,{row % 2},{int(row < rare)},{'test' if row < 10 else 'train'}" for row in range(30)
+    ]
+    header = "path,oedema,mass,official_split"
+    (tmp_path / "table.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+    columns = {"finding_columns": ["oedema", "mass"], "label_column": "path"} | ({"split": split} if split else {})
     study = small_study(
         tmp_path / "table.csv", arms=list(arms), data=columns, evidence={"metric": "macro_auroc"}, replicates=8
     )
@@ -60,6 +63,16 @@ def test_also_inside_a_sum_of_losses(tmp_path: Path) -> None:
     terms = [{"name": "binary_crossentropy_sum", "pos_weight": [1.0]}, {"name": "zlpr", "weight": 0.5}]
     with pytest.raises(LabelError, match=r"pos_weight: got 1 numbers, expected 2"):
         findings(tmp_path, {"loss": terms})
+
+
+def test_a_loss_that_counts_classes_needs_images_of_each_in_every_training_part(tmp_path: Path) -> None:
+    arms = {"loss": "binary_crossentropy"}, {"loss": "distribution_balanced"}
+    assert findings(tmp_path, *arms, rare=1).runs  # drawn parts: the one image is trained with
+    with pytest.raises(
+        LabelError,
+        match=r"distribution_balanced needs images of every class, .* replicate 0 has none of mass",
+    ):
+        findings(tmp_path, *arms, rare=1, split="official")
 
 
 def test_losses_that_do_not_count_train_without(tmp_path: Path) -> None:

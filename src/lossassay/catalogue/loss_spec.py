@@ -91,7 +91,8 @@ class LossSpec:
         inputs: What it needs besides scores and labels.
         hyper_parameters: Options by name.
         low: The smallest value that it can take, or None: no limit.
-        bounded: Whether a surely wrong answer costs little more than a wrong one, with almost no gradient.
+        bounded: Whether a surely wrong answer costs little more than a wrong one, with almost no gradient;
+            ``"false_alarms"``: only where an absent finding is called present, a missed one costs without end.
         equals: Points at which it is another loss; empty: there is none, which is said by writing ``equals=()``.
         variant_of: The loss of which it is a variant in its parameters, or None: it stands by itself.
         elsewhere: How to write the same with other libraries: library to code, for example
@@ -115,7 +116,7 @@ class LossSpec:
     inputs: tuple[Input, ...] = ()
     hyper_parameters: Mapping[str, Parameter] = field(default_factory=dict)
     low: float | None = 0.0
-    bounded: bool = False
+    bounded: bool | Literal["false_alarms"] = False
     equals: tuple[Equals, ...]
     variant_of: str | None = None
     elsewhere: Mapping[str, str] = field(default_factory=dict)

@@ -49,7 +49,7 @@ def findings(columns: Sequence[Sequence[str | None]], data: DataConfig, where: s
     return [list(row) for row in zip(*found, strict=True)]
 
 
-def _number(cell: str | None) -> float | None | str:
+def _number(cell: str | None) -> float | str | None:
     if cell is None or cell.lower() == "nan":
         return None
     try:

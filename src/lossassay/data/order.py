@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -54,7 +55,7 @@ def cut(labels: Sequence[str | None], limits: Sequence[float], where: str) -> tu
     Raises:
         DataError: If a label is no number, the limits do not rise, or a band is empty.
     """
-    if not limits or any(low >= high for low, high in zip(limits, limits[1:], strict=False)):
+    if not limits or any(low >= high for low, high in pairwise(limits)):
         raise DataError(f"data.label_bins must be rising numbers, for example [40, 60]; got {list(limits)}.")
     numbers = [_number(label) for label in labels]
     strange = [row for row, number in enumerate(numbers) if number is None]
@@ -84,5 +85,5 @@ def _number(label: str | None) -> float | None:
 
 
 def _names(limits: Sequence[float]) -> tuple[str, ...]:
-    between = (f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False))
+    between = (f"{low:g} to {high:g}" for low, high in pairwise(limits))
     return (f"below {limits[0]:g}", *between, f"{limits[-1]:g} and above")

@@ -69,7 +69,13 @@ def _stem(channels: int, width: int, dimensions: int, *, large: bool) -> nn.Sequ
 
 @final
 class _ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution where the shape changes."""
+    """Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution where the shape changes.
+
+    A shortcut with a stride takes every second pixel first and then convolves without stride. That is the same
+    function; the strided 1x1 convolution of oneDNN writes past its buffer when it is differentiated in single
+    precision on processors without AVX-512, channels-last, with fewer than 8 channels
+    (https://github.com/uxlfoundation/oneDNN/issues/6035).
+    """
 
     def __init__(self, before: int, after: int, stride: int, dimensions: int) -> None:
         super().__init__()
@@ -83,14 +89,13 @@ class _ResidualBlock(nn.Module):
         )
         same_shape = stride == 1 and before == after
         self.shortcut = (
-            nn.Identity()
-            if same_shape
-            else nn.Sequential(_convolution(before, after, 1, stride, dimensions), norm(after))
+            nn.Identity() if same_shape else nn.Sequential(_convolution(before, after, 1, 1, dimensions), norm(after))
         )
         self.relu = nn.ReLU()
+        self._kept_by_shortcut = (slice(None), slice(None), *dimensions * [slice(None, None, stride)])
 
     def forward(self, images: Images) -> Maps:
-        activated: Tensor = self.relu(self.residual(images) + self.shortcut(images))
+        activated: Tensor = self.relu(self.residual(images) + self.shortcut(images[self._kept_by_shortcut]))
         return activated
 
 

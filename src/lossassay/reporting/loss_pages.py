@@ -24,8 +24,8 @@ Notation: z are the scores of one example, p = softmax(z), s = sigmoid(z), y the
 tests compute: an *oracle* is an independent value, equal in value and gradient; *identities* are points at which the
 loss is another one.
 
-In the terminal: `lossassay losses focal` prints a page with its curve, `lossassay losses --suggest PATH` proposes losses
-for your data.
+In the terminal: `lossassay losses focal` prints a page with its curve, `lossassay losses --suggest PATH` proposes
+losses for your data.
 """
 
 _OWN = """\
@@ -44,6 +44,10 @@ _OUTPUTS = {
     "probability": "probabilities of the classes",
     "score": "decisions; its probabilities are calibrated on the validation part first",
     "rank": "the order of examples only; probabilities are calibrated on the validation part first",
+}
+_BOUNDED = {
+    True: "a surely wrong answer costs little more than a wrong one",
+    "false_alarms": "a sure false alarm costs little more than a false alarm; a missed finding costs without end",
 }
 _INPUTS = {
     "class_counts": "images of each class in the training part",
@@ -150,7 +154,7 @@ def _properties(facts: Mapping[str, Any]) -> list[list[str]]:
         ["scores are meant as", _OUTPUTS[facts["output"]]],
     ]
     if facts["bounded"]:
-        rows.append(["bounded", "a surely wrong answer costs little more than a wrong one"])
+        rows.append(["bounded", _BOUNDED[facts["bounded"]]])
     if facts["inputs"]:
         rows.append(["also needs", "; ".join(f"`{name}`: {_INPUTS[name]}" for name in facts["inputs"])])
     if facts["variant_of"]:

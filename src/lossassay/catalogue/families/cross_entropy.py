@@ -56,6 +56,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "gamma": Parameter(default=2.0, low=0.0, meaning="focusing; 0 gives cross-entropy"),
         },

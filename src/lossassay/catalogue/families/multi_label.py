@@ -40,6 +40,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="dense",
         tasks=("single_label", "multi_label"),
         link="sigmoid",
+        output="rank",
         hyper_parameters={
             "pos_weight": Parameter(
                 default=None,
@@ -149,7 +150,7 @@ LOSSES: dict[str, LossSpec] = {
                 meaning="m: negatives with a probability below it cost nothing; also bounds a false alarm by -log m",
             ),
         },
-        bounded=True,
+        bounded="false_alarms",
         equals=(
             Equals(other=_SUM, at={"gamma_neg": 0.0, "gamma_pos": 0.0, "margin": 0.0}),
             Equals(
@@ -187,7 +188,7 @@ LOSSES: dict[str, LossSpec] = {
             ),
             "gamma": Parameter(default=2.0, low=0.0, meaning="focusing of positives"),
         },
-        bounded=True,
+        bounded="false_alarms",
         equals=(),
         differs=f"The authors' code sums over the batch too. {_SHIFTED}",
         oracle="closed form in probabilities, in loops",
@@ -215,7 +216,7 @@ LOSSES: dict[str, LossSpec] = {
             "margin": Parameter(default=1.0, low=0.0, meaning="m, added to what a labelled positive must reach"),
             "gamma": Parameter(default=2.0, low=0.0, meaning="focusing"),
         },
-        bounded=True,
+        bounded="false_alarms",
         equals=(Equals(other="sigmoid_focal", at={"tau": 1.0, "margin": 0.0}, other_at={"alpha": None}),),
         differs=(
             "The paper's formula has the margin for corrected labels too, the authors' code for labelled ones alone, "

@@ -12,6 +12,7 @@ _ABSOLUTE_ERROR = "mean_absolute_error_probability"
 _MA = "Ma et al. 2020, ICML, arXiv:2006.13554"
 _ALPHA = Parameter(default=1.0, low=0.0, meaning="weight of the active part; the paper: 1 (CIFAR-10), 10 (CIFAR-100)")
 _BETA = Parameter(default=1.0, low=0.0, meaning="weight of the passive part; the paper: 1 (CIFAR-10), 0.1 (CIFAR-100)")
+_BETA_MAE = Parameter(default=1.0, low=0.0, meaning="weight of the passive part; the authors' settings are 0.5 here")
 _GAMMA = Parameter(default=0.5, low=0.0, meaning="focusing; 0 gives normalised cross-entropy")
 _LOG_ZERO = Parameter(
     default=math.log(1e-4),
@@ -52,6 +53,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         bounded=True,
         equals=(
             Equals(other="reverse_cross_entropy", other_at={"log_zero": -2.0}),
@@ -74,6 +76,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "q": Parameter(default=0.7, low=0.0, high=1.0, meaning="0 is cross-entropy, 1 is half the absolute error"),
         },
@@ -102,6 +105,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={"log_zero": _LOG_ZERO},
         bounded=True,
         equals=(
@@ -122,12 +126,12 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "alpha": Parameter(default=0.1, low=0.0, meaning="weight of cross-entropy; 0.1 for CIFAR-10 in the paper"),
             "beta": Parameter(default=1.0, low=0.0, meaning="weight of reverse cross-entropy"),
             "log_zero": _LOG_ZERO,
         },
-        bounded=True,  # but for the share alpha of cross-entropy
         equals=(
             Equals(other=_CROSS_ENTROPY, at={"alpha": 1.0, "beta": 0.0}),
             Equals(other="reverse_cross_entropy", at={"alpha": 0.0, "beta": 1.0}),
@@ -148,6 +152,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         bounded=True,
         equals=(
             Equals(other="normalized_focal", other_at={"gamma": 0.0}),
@@ -165,6 +170,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={"gamma": _GAMMA},
         bounded=True,
         equals=(Equals(other="normalized_cross_entropy", at={"gamma": 0.0}),),
@@ -181,6 +187,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "q": Parameter(
                 default=0.7, low=0.0, high=1.0, meaning="0 is normalised cross-entropy, 1 normalised absolute error"
@@ -205,6 +212,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={"alpha": _ALPHA, "beta": _BETA, "log_zero": _LOG_ZERO},
         bounded=True,
         equals=(
@@ -223,7 +231,8 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
-        hyper_parameters={"alpha": _ALPHA, "beta": _BETA},
+        output="score",
+        hyper_parameters={"alpha": _ALPHA, "beta": _BETA_MAE},
         bounded=True,
         equals=(
             Equals(other="nce_and_rce", other_at={"log_zero": -2.0}),
@@ -242,6 +251,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={"alpha": _ALPHA, "beta": _BETA, "gamma": _GAMMA, "log_zero": _LOG_ZERO},
         bounded=True,
         equals=(
@@ -261,7 +271,8 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
-        hyper_parameters={"alpha": _ALPHA, "beta": _BETA, "gamma": _GAMMA},
+        output="score",
+        hyper_parameters={"alpha": _ALPHA, "beta": _BETA_MAE, "gamma": _GAMMA},
         bounded=True,
         equals=(
             Equals(other="nfl_and_rce", other_at={"log_zero": -2.0}),
@@ -281,6 +292,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "beta": Parameter(default=0.95, low=0.1, high=1.0, meaning="trust in the label; 1 is cross-entropy"),
         },
@@ -300,6 +312,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "beta": Parameter(default=0.8, low=0.1, high=1.0, meaning="trust in the label; 1 is cross-entropy"),
         },
@@ -350,7 +363,6 @@ LOSSES: dict[str, LossSpec] = {
         tasks=("single_label",),
         link="softmax",
         inputs=("rows", "epoch"),
-        bounded=True,  # where the draw misses the class that it is sure of: in K - 2 of K - 1 cases
         equals=(Equals(other=_CROSS_ENTROPY, only="two_classes"),),
         differs=(
             "This is the first of the paper's three stages (NL, SelNL, SelPL). The version of Ma et al. 2020 clamps "

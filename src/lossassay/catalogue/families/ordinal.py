@@ -69,7 +69,7 @@ LOSSES: dict[str, LossSpec] = {
         function="lossassay.losses.ordinal_steps:cumulative_link",
         title="Cumulative link, logistic (proportional odds)",
         formula=r"-\log(\sigma(f-\theta_{y-1})-\sigma(f-\theta_y))",
-        paper="McCullagh 1980, J. R. Stat. Soc. B 42:109; for networks: Pedregosa et al. 2017, arXiv:1408.2327",
+        paper="McCullagh 1980, J. R. Stat. Soc. B 42:109",
         when="One hidden severity with thresholds: the classical model, whose thresholds stay in order here.",
         encoding="integer",
         tasks=("ordinal",),
@@ -176,7 +176,8 @@ LOSSES: dict[str, LossSpec] = {
         differs=(
             "As the authors' code for their main result (accumulated SORD, largest proximity minus proximity), which "
             "tries alpha from 0.3 to 25. dlordinal's SLACELoss measures by |c - y| and has no class counts: the "
-            "authors' comparison without balance. Grades equally near count as one, there and here."
+            "authors' comparison without balance. Grades equally near count as one here and in dlordinal; the "
+            "authors' code ranks them by sort order."
         ),
         oracle="class counts summed grade by grade, in loops",
     ),

@@ -19,6 +19,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "epsilon": Parameter(
                 default=0.1,
@@ -51,6 +52,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "beta": Parameter(
                 default=0.1,
@@ -76,6 +78,7 @@ LOSSES: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "alpha": Parameter(default=0.1, low=0.0, meaning="weight of the largest score; 0 is cross-entropy"),
         },

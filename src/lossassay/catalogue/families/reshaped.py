@@ -16,6 +16,7 @@ RESHAPED: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "epsilon": Parameter(
                 default=2.0,
@@ -38,6 +39,7 @@ RESHAPED: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "order": Parameter(
                 default=2,
@@ -60,10 +62,11 @@ RESHAPED: dict[str, LossSpec] = {
         title="Focal loss with sample-dependent focusing (FLSD-53)",
         formula=r"-(1-p_y)^{\gamma(p_y)}\log p_y, \quad \gamma(p) = 5 \text{ if } p < 0.2 \text{ else } 3",
         paper="Mukhoti et al. 2020, NeurIPS, arXiv:2002.09437",
-        when="Probabilities that are well calibrated without a fit afterwards.",
+        when="Networks that over-fit: it holds back scores that grow too sure, easy examples less.",
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "gamma_hard": Parameter(default=5.0, low=0.0, meaning="focusing of examples below the threshold"),
             "gamma_easy": Parameter(default=3.0, low=0.0, meaning="focusing of examples from the threshold on"),
@@ -93,6 +96,7 @@ RESHAPED: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "gamma_pos": Parameter(default=0.0, low=0.0, meaning="focusing of the true class"),
             "gamma_neg": Parameter(default=4.0, low=0.0, meaning="focusing of the others; without smoothing no effect"),
@@ -141,6 +145,7 @@ RESHAPED: dict[str, LossSpec] = {
         kind="batch",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "k": Parameter(
                 default=0.1,
@@ -189,6 +194,7 @@ RESHAPED: dict[str, LossSpec] = {
         encoding="integer",
         tasks=("single_label",),
         link="softmax",
+        output="score",
         hyper_parameters={
             "pi": Parameter(
                 default=0.5,
