@@ -14,6 +14,7 @@ from lossassay.catalogue.parameters import Parameter
 from lossassay.errors import UnknownNameError
 
 OWN_FAMILY = "The user's own"
+_ONLY = {"two_classes": "two classes", "equal_counts": "equal class counts", "one_hot_labels": "one-hot labels"}
 
 
 @cache
@@ -84,7 +85,7 @@ def identity_in_words(identity: Mapping[str, Any]) -> str:
     factor = (
         "" if times == 1 else f"{'K' if times == 'classes' else '1/K' if times == '1/classes' else f'{times:g}'} × "
     )
-    only = {"two_classes": "two classes", "equal_counts": "equal class counts"}.get(identity["only"] or "")
+    only = _ONLY.get(identity["only"] or "")
     where = " and ".join(part for part in (only, here) if part)
     close = f" (within {identity['tolerance']:g})" if identity["tolerance"] > 1e-6 else ""
     name = identity["other"] + (f" with {there}" if there else "")

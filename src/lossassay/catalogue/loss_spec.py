@@ -58,7 +58,8 @@ class Equals:
         other_at: Hyper-parameters of the other one.
         factor: This loss is ``factor`` times the other one; ``"classes"`` and ``"1/classes"`` stand for K and 1 / K.
         tolerance: Relative and absolute, in float64; 1e-6 and more where the identity is a limit.
-        only: ``"two_classes"`` if it holds for K = 2 alone, ``"equal_counts"`` if for equal class counts.
+        only: ``"two_classes"`` if it holds for K = 2 alone, ``"equal_counts"`` if for equal class counts,
+            ``"one_hot_labels"`` if for rows with a single one, not for soft labels.
     """
 
     other: str
@@ -66,7 +67,7 @@ class Equals:
     other_at: Mapping[str, Any] = field(default_factory=dict)
     factor: float | Literal["classes", "1/classes"] = 1.0
     tolerance: float = 1e-12
-    only: Literal["two_classes", "equal_counts"] | None = None
+    only: Literal["two_classes", "equal_counts", "one_hot_labels"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,8 @@ class LossSpec:
         head: The last layer that it needs.
         link: How scores become probabilities.
         output: ``"probability"``: what the link gives is a probability of the class. ``"score"``: decisions are
-            meant, probabilities are not; ``"rank"``: only the order of examples is. Both are calibrated on the
-            validation part before a yardstick of probabilities is computed.
+            meant, probabilities are not; ``"rank"``: only an order is, of examples or of the findings of one
+            example. Both are calibrated on the validation part before a yardstick of probabilities is computed.
         inputs: What it needs besides scores and labels.
         hyper_parameters: Options by name.
         low: The smallest value that it can take, or None: no limit.

@@ -2,8 +2,9 @@
 
 A margin, a rank or a squared error says which class, not how likely. Before a yardstick of probabilities is computed,
 such scores are calibrated: one slope for scores whose decisions are meant (temperature scaling, Guo et al. 2017, ICML,
-arXiv:1706.04599), a slope and an intercept for each class where only the order of examples is (Platt 1999). Slopes
-stay positive, so that no order is turned round.
+arXiv:1706.04599). Where only an order is meant, intercepts are added (Platt 1999): single labels and grades get one
+slope for all classes and an intercept for each, findings a slope and an intercept each. Slopes stay positive, so that
+no order is turned round.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Calibration:
     """Logits become slope * logit + intercept.
 
     Args:
-        method: ``"temperature"``: one slope; ``"platt"``: a slope and an intercept for each class.
+        method: ``"temperature"``: one slope; ``"platt"``: intercepts too, and for findings a slope each.
         slope: One number, or one for each class.
         intercept: One number for each class, or one 0.
     """

@@ -1,4 +1,4 @@
-"""Losses that no single wrong label can dominate, because its cost has an upper limit."""
+"""Losses for wrong labels: what one of them costs has an upper limit, alone or beside a little cross-entropy."""
 
 import math
 

@@ -43,7 +43,7 @@ _LABELS = {"integer": "class indices, [B]", "dense": "rows with one number per c
 _OUTPUTS = {
     "probability": "probabilities of the classes",
     "score": "decisions; its probabilities are calibrated on the validation part first",
-    "rank": "the order of examples only; probabilities are calibrated on the validation part first",
+    "rank": "an order only, of examples or of findings; probabilities are calibrated on the validation part first",
 }
 _BOUNDED = {
     True: "a surely wrong answer costs little more than a wrong one",

@@ -27,7 +27,8 @@ LOSSES: dict[str, LossSpec] = {
                 default="logistic",
                 kind="choice",
                 choices=("logistic", "squared_hinge", "hinge", "squared"),
-                meaning="phi, what a pair costs; the squared one also punishes pairs that are far apart",
+                meaning="phi, what a pair costs; the squared one also punishes pairs that are far apart; the hinge is "
+                "not consistent for the AUROC (Gao and Zhou)",
             ),
             "margin": Parameter(default=1.0, low=0.0, meaning="m of the hinges and the square; logistic has none"),
         },

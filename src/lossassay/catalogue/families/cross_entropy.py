@@ -67,7 +67,8 @@ LOSSES: dict[str, LossSpec] = {
         differs=(
             "keras multiplies by alpha = 0.25 for all classes, which only makes the learning rate four times smaller; "
             "MONAI's default is the sigmoid form; fastai takes p_y from the weighted cross-entropy, so that its "
-            "focusing is wrong with class weights."
+            "focusing is wrong with class weights. keras clips probabilities at 1e-7, where a surely wrong answer no "
+            "longer pulls."
         ),
         oracle="keras.losses.categorical_focal_crossentropy(alpha=1) on softmax probabilities",
     ),

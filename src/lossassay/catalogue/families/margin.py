@@ -125,6 +125,7 @@ LOSSES: dict[str, LossSpec] = {
             Equals(other="arcface", at={"subcentres": 1}),
             Equals(other="cosface", at={"margin_radians": 0.0}, other_at={"margin": 0.0}),
         ),
+        variant_of="arcface",
         differs=(
             f"Margins as for ArcFace: in degrees in pytorch-metric-learning. {_BEYOND} The authors then "
             "drop images far from the weight that most of their class are near, and train again with one weight."
@@ -146,7 +147,7 @@ LOSSES: dict[str, LossSpec] = {
             "centre_weight": Parameter(
                 default=0.003,
                 low=0.0,
-                meaning="lambda; 0 is cross-entropy; 0.003 is what the paper settles on for faces (from memory)",
+                meaning="lambda; 0 is cross-entropy; 0.003 is the value of the paper for faces",
             ),
         },
         equals=(Equals(other="sparse_categorical_crossentropy", at={"centre_weight": 0.0}),),

@@ -117,7 +117,7 @@ LOSSES: dict[str, LossSpec] = {
             Equals(other=_SUM, at={"gamma": 0.0, "alpha": 0.5}, factor=0.5),
         ),
         elsewhere={
-            "torch": "torchvision.ops.sigmoid_focal_loss(scores, rows, alpha=0.25, gamma=2.0).sum(-1).mean()",
+            "torch": "torchvision.ops.sigmoid_focal_loss(scores, rows, 0.25, 2.0).sum(-1).mean()  # rows of 0 and 1",
             "keras": "keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True)  # mean",
             "optax": "optax.sigmoid_focal_loss(scores, rows, alpha=0.25, gamma=2.0).sum(-1)",
         },
@@ -159,11 +159,12 @@ LOSSES: dict[str, LossSpec] = {
                 other_at={"alpha": None},
             ),
         ),
-        elsewhere={"torch": "timm.loss.AsymmetricLossMultiLabel(gamma_neg=4, gamma_pos=1, clip=0.05)(scores, rows)"},
+        elsewhere={"torch": "timm.loss.AsymmetricLossMultiLabel(4, 1, clip=0.05)(scores, rows)  # rows of 0 and 1"},
         differs=(
             "The authors' code sums over the batch too, timm takes the mean over the batch, mmpretrain over batch and "
             "classes; gamma_pos is 1 in all of them but 0 in mmpretrain's class. They clamp probabilities at 1e-8, "
-            "where a missed finding no longer pulls. " + _SHIFTED
+            "where a missed finding no longer pulls. The focusing weights are differentiated, as the formula says; the "
+            "authors' disable_torch_grad_focal_loss leaves that out. " + _SHIFTED
         ),
         oracle="closed form in probabilities with a gradient of its own for the shift, in loops",
         aliases=("asl",),
@@ -314,7 +315,8 @@ LOSSES: dict[str, LossSpec] = {
             r"\frac{a}{K}\sum_c w_c \left[t_c (1-s_c)^\gamma\,\mathrm{softplus}(-u_c) + (1-t_c)\bar s_c^\gamma\,"
             r"\mathrm{softplus}(\lambda u_c)/\lambda\right], \quad "
             r"u_c = z_c - \tfrac{\kappa}{\lambda}\log(N/n_c - 1), \; "
-            r"w_c = \alpha + \mathrm{sigmoid}(\beta(r_c - \mu))"
+            r"w_c = \alpha + \mathrm{sigmoid}(\beta(r_c - \mu)), \; "
+            r"r_c = \frac{1/n_c}{\sum_j t_j/n_j}, \; s = \mathrm{sigmoid}(u), \; \bar s = \mathrm{sigmoid}(\lambda u)"
         ),
         paper="Wu et al. 2020, ECCV, arXiv:2007.09654",
         when="Findings of very different frequency that occur together, and many absences of rare ones.",

@@ -59,7 +59,7 @@ LOSSES: dict[str, LossSpec] = {
             Equals(other="reverse_cross_entropy", other_at={"log_zero": -2.0}),
             Equals(other="generalized_cross_entropy", other_at={"q": 1.0}, factor=2.0),
         ),
-        elsewhere={"torch": "2 * (1 - scores.softmax(-1).gather(-1, labels[:, None]))"},
+        elsewhere={"torch": "2 * (1 - scores.softmax(-1).gather(-1, labels[:, None])[:, 0])"},
         differs=(
             "The sum over classes is 2 (1 - p_y); the code of Ma et al. 2020 takes half of it, and keras "
             "MeanAbsoluteError on one-hot rows the mean over classes."

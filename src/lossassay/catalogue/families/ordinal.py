@@ -8,6 +8,10 @@ TITLE = "Ordinal"
 
 _CROSS_ENTROPY = "sparse_categorical_crossentropy"
 _LOG_LOSS = r"-\sum_{c\ne y} |c-y|^\alpha \log(1-p_c)"
+_MEDIAN = (
+    "The decision here is the most probable grade, as for every loss; in the paper it is the number of steps with a "
+    "probability above one half, which is the median grade."
+)
 _KAPPA = r"1-\kappa = \frac{\sum_b\sum_c w_{cy_b}p_{bc}}{\frac{1}{B}\sum_{b,b'}\sum_c w_{cy_{b'}}p_{bc}}"
 _ALPHA_MEANING = "how fast the weight of a wrong grade grows with its distance"
 
@@ -28,7 +32,9 @@ LOSSES: dict[str, LossSpec] = {
             "torch": "F.binary_cross_entropy_with_logits(scores, (labels[:, None] > torch.arange(K - 1)).to(scores), "
             "reduction='none').sum(-1)",
         },
-        differs="The sum over steps is the paper's; versions that average over steps are K - 1 times smaller.",
+        differs=(
+            "The sum over steps is the paper's; versions that average over steps are K - 1 times smaller. " + _MEDIAN
+        ),
         oracle="probabilities and their logarithms in loops; recorded values of coral-pytorch 1.4.0",
     ),
     "corn": LossSpec(
@@ -44,7 +50,8 @@ LOSSES: dict[str, LossSpec] = {
         equals=(Equals(other="coral", only="two_classes"),),
         differs=(
             "The paper and coral-pytorch divide the batch's sum by its number of pairs of example and step; here it is "
-            "the number of examples. Theirs is smaller by a factor from 1 to K - 1, by the grades in the batch."
+            "the number of examples. Theirs is smaller by a factor from 1 to K - 1, by the grades in the batch. "
+            + _MEDIAN
         ),
         oracle="products of conditional probabilities in loops; recorded values of coral-pytorch 1.4.0",
     ),
@@ -61,7 +68,8 @@ LOSSES: dict[str, LossSpec] = {
         equals=(Equals(other="coral", only="two_classes"),),
         differs=(
             "This is CondorOrdinalCrossEntropy of condor-pytorch; its condor_negloglikeloss is corn. It adds 1e-7 "
-            "inside log(1 - q), which limits the cost of a surely wrong step to 16 nats and ends its gradient."
+            "inside log(1 - q), which limits the cost of a surely wrong step to 16 nats and ends its gradient. "
+            + _MEDIAN
         ),
         oracle="products of conditional probabilities in loops; recorded values of condor-pytorch 1.1.0",
     ),
@@ -184,7 +192,7 @@ LOSSES: dict[str, LossSpec] = {
     "weighted_kappa": LossSpec(
         function="lossassay.losses.ordinal_distances:weighted_kappa",
         title="Weighted kappa of soft decisions",
-        formula=_KAPPA + r", \quad w_{cy}=(c-y)^2",
+        formula=r"\log(1-\kappa), \quad " + _KAPPA + r", \quad w_{cy}=(c-y)^2",
         paper="de la Torre et al. 2018, Pattern Recognit. Lett. 105:144; as a ratio: Vargas et al. 2020",
         when="The study is judged by weighted kappa and batches are large: it exists only for a batch.",
         encoding="integer",
@@ -210,7 +218,7 @@ LOSSES: dict[str, LossSpec] = {
         bounded=True,
         equals=(),
         differs=(
-            "TensorFlow Addons: log(ratio + 1e-6); dlordinal: the ratio, or its logarithm plus 1e-10. Both add to "
+            "TensorFlow Addons: log(ratio + 1e-6); dlordinal: the ratio, or log(ratio + 1e-10). Both add to "
             "avoid log 0, which ends the gradient at a good fit. A batch of one grade has ratio 1 and no gradient "
             "here; dlordinal gives 0 for it where all is predicted exactly."
         ),

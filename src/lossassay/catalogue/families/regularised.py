@@ -122,7 +122,9 @@ LOSSES: dict[str, LossSpec] = {
         link="normalized_softmax",
         hyper_parameters={
             "temperature": Parameter(
-                default=0.04, low=0.02, meaning="tau, one over the length that the scores get; 0.04 in both papers"
+                default=0.04,
+                low=0.02,
+                meaning="tau, one over the length that the scores get; 0.04 in both papers",
             ),
         },
         bounded=True,
@@ -184,6 +186,7 @@ LOSSES: dict[str, LossSpec] = {
             ),
         },
         equals=(Equals(other=_CROSS_ENTROPY),),
+        variant_of=_CROSS_ENTROPY,
         elsewhere={
             "torch": "nn.Sequential(nn.Dropout(0.3), nn.Linear(features, classes)), then F.cross_entropy",
             "keras": "keras.layers.Dropout(0.3) before keras.layers.Dense(classes)",

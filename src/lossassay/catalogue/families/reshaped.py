@@ -77,9 +77,11 @@ RESHAPED: dict[str, LossSpec] = {
             Equals(other="focal", at={"threshold": 0.0}, other_at={"gamma": 3.0}),
             Equals(other=_CROSS_ENTROPY, at={"gamma_hard": 0.0, "gamma_easy": 0.0}),
         ),
+        variant_of="focal",
         differs=(
             "The authors' code lets the gradient through both factors, as here. The value jumps up by 1.56 where p_y "
-            "passes 0.2 on the way to the right answer; focal loss with one gamma has no such place."
+            "passes 0.2 on the way to the right answer; focal loss with one gamma has no such place. Their "
+            "class FocalLossAdaptive uses its argument gamma, 0 by default, from p_y = 0.5 on: it has to be given as 3."
         ),
         oracle="closed form in probabilities, in loops",
         aliases=("flsd_53",),
@@ -172,7 +174,7 @@ RESHAPED: dict[str, LossSpec] = {
         encoding="dense",
         tasks=("single_label",),
         link="softmax",
-        equals=(Equals(other="categorical_crossentropy"),),
+        equals=(Equals(other="categorical_crossentropy", only="one_hot_labels"),),
         elsewhere={
             "torch": "F.kl_div(F.log_softmax(scores, -1), rows, reduction='batchmean')",
             "keras": "keras.losses.KLDivergence() after a softmax layer",

@@ -48,7 +48,7 @@ LOSSES: dict[str, LossSpec] = {
         title="Root mean squared error on probabilities (root of the batch mean)",
         formula=r"\sqrt{\frac{1}{BK}\sum_{b,c} (p_{bc} - t_{bc})^2}",
         paper="Brier 1950, Mon. Weather Rev. 78:1; the root as in keras.metrics.RootMeanSquaredError",
-        when="Only to compare with earlier work: the value of a batch depends on its size.",
+        when="Only to compare with earlier work: its value depends on the batch, and only a large one is proper.",
         encoding="dense",
         kind="batch",
         tasks=("single_label",),
@@ -70,7 +70,9 @@ LOSSES: dict[str, LossSpec] = {
         output="score",
         hyper_parameters={
             "kappa": Parameter(
-                default=1.0, low=0.0, meaning="weight of the true class (k in the paper); raised from 42 classes on"
+                default=1.0,
+                low=0.0,
+                meaning="weight of the true class (k in the paper); for many classes the paper raises it, M, or both",
             ),
             "m": Parameter(default=1.0, low=0.0, meaning="M, what the true class's score should be"),
         },
@@ -80,7 +82,7 @@ LOSSES: dict[str, LossSpec] = {
             "optax": "optax.squared_error(scores, rows).sum(-1)  # kappa = M = 1",
         },
         differs=(
-            "The sum over classes, as Kornblith et al. write it; the mean of torch.nn.MSELoss is K times smaller. Not "
+            "The sum over classes, as Kornblith et al. write it; Hui and Belkin divide by K, as torch.nn.MSELoss. Not "
             "shift invariant; no softmax in training. At least one copy multiplies by k where the row is 1, after M "
             "went into the row, and so ignores k for every M but 1."
         ),
