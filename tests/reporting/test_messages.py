@@ -78,6 +78,10 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     yield dataclasses.replace(unusual, plan=plan, tables=base.tables | {"identities": identities})
     yield changed_study(base, {"data": {"resize": "stretch"}, "evidence": {"vary": ("split", "order")}})
     yield changed_study(base, {"evidence": {"vary": ("split",)}})
+    ranking = base.study.arms[-1].model_copy(update={"loss": "pairwise_auroc", "hyper_parameters": {}})
+    of_grades = base.study.model_copy(update={"arms": (*base.study.arms[:-1], ranking)})
+    graded = base.plan | {"data": base.plan["data"] | {"task": "ordinal"}}
+    yield dataclasses.replace(base, study=of_grades, plan=graded)
     yield changed_study(base, {"evidence": {"vary": ()}})
     yield fake_results(folder, arms=8, stopping="planned", pictures=False)
     yield dataclasses.replace(base, tables=empty_tables(), gallery=None)
