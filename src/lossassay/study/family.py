@@ -10,10 +10,12 @@ Pair = tuple[int, int]  # places of two arms in the study's order
 
 
 def compared_pairs(study: Study) -> list[Pair]:
-    """Return every pair of arms that gets an interval: all, or those with the reference arm."""
+    """Return every pair of arms that gets an interval: all, or each other arm with the reference arm behind it."""
     names = [arm.name for arm in study.arms]
-    asked = study.evidence.compare
-    return [(a, b) for a, b in combinations(range(len(names)), 2) if asked in ("all", names[a], names[b])]
+    if study.evidence.compare == "all":
+        return list(combinations(range(len(names)), 2))
+    reference = names.index(study.evidence.compare)
+    return [(place, reference) for place in range(len(names)) if place != reference]
 
 
 def family(study: Study, same: set[tuple[str, str]]) -> list[Pair]:
@@ -24,7 +26,7 @@ def family(study: Study, same: set[tuple[str, str]]) -> list[Pair]:
         same: Names of the pairs that were found to be one function before training.
     """
     names = [arm.name for arm in study.arms]
-    return [(a, b) for a, b in compared_pairs(study) if (names[a], names[b]) not in same]
+    return [(a, b) for a, b in compared_pairs(study) if not {(names[a], names[b]), (names[b], names[a])} & same]
 
 
 def looks_of(evidence: EvidenceConfig) -> Looks:

@@ -35,7 +35,10 @@ _SPLIT = "split(datum.value, '\\n')"
 def verdict_matrix(results: StudyResults, messages: Messages) -> Figure | None:
     """Draw one cell for each pair of arms: the verdict on the row's arm against the column's."""
     pairs, names = primary_pairs(results), arm_names(results)
-    if len(names) < 3 or pairs.is_empty():
+    against_one = bool(
+        set.intersection(*(set(pair) for pair in pairs.select("arm_a", "arm_b").iter_rows()), set(names))
+    )
+    if len(names) < 3 or pairs.is_empty() or against_one:  # one row of cells says no more than the intervals above it
         return None
     cells = []
     for row in pairs.iter_rows(named=True):
