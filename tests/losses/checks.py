@@ -214,6 +214,8 @@ def a_surely_wrong_answer_still_costs_and_pulls(case: Case) -> str | None:
     """Cross-entropies and their kin grow without end; a clamp would cut them off at 16 nats with no gradient."""
     if case.spec.bounded is True or case.spec.head != "linear" or case.spec.kind == "batch":
         return DOES_NOT_APPLY
+    if case.loss.name in ("symmetric_cross_entropy", "sigmoid_focal") and case.loss.hyper_parameters["alpha"] == 0:
+        return DOES_NOT_APPLY  # alpha is the weight of what would pull
     answers = [] if case.spec.bounded else [(80.0, 1)]  # the first class said, the second is there
     if case.task == "multi_label":
         answers.append((-80.0, 0))  # the first finding denied, and it is there
@@ -226,7 +228,7 @@ def a_surely_wrong_answer_still_costs_and_pulls(case: Case) -> str | None:
         right, _ = _of(case, given, scores=scores.abs() / 80, labels=single([0] * ROWS, case, torch.float32))
         further, _ = _of(case, given, scores=2 * scores, labels=labels)
         assert right.mean() < wrong.mean()
-        assert further.mean() >= 1.4 * wrong.mean()
+        assert further.mean() >= wrong.mean() + 1
         assert gradient[:, 0].abs().sum() > 1e-3
     return None
 

@@ -231,14 +231,16 @@ def _a_surely_wrong_answer_pulls(loss: Loss, num_classes: int) -> _Answer:
         return None, "its scores are not margins of one example"
     values, gradients = [], []
     for wrong in (80.0, 160.0):
-        given = _given(loss, num_classes, rows=1, dtype=torch.float32, one_class=True)  # the first class is true
+        given = _given(loss, num_classes, dtype=torch.float32, one_class=True)
+        rows = torch.arange(len(given.scores))
+        after_the_true = (rows + 1) % num_classes
         scores = torch.zeros_like(given.scores)
-        scores[0, 1] = wrong
+        scores[rows, after_the_true] = wrong
         value, gradient = _value_and_gradient(loss, replace(given, scores=scores))
-        values.append(float(value[0]))
-        gradients.append(float(gradient[0, 1]))
+        values.append(float(value.mean()))  # over examples, for losses that draw
+        gradients.append(float(gradient[rows, after_the_true].sum()))
     seen = f"value {values[0]:.3g} and {values[1]:.3g} at wrong scores of 80 and 160, gradient {gradients[0]:.1g}"
-    if values[1] >= 1.4 * values[0] > 0 and gradients[0] > _SOME_GRADIENT:
+    if values[1] >= values[0] + 1 and gradients[0] > _SOME_GRADIENT:
         return True, seen
     return False, f"{seen}; look for a clamp, or declare it as bounded"
 
