@@ -34,11 +34,12 @@ def verdicts_again(record: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the verdicts of the predictions and those of the record, in the same order."""
     facts = json.loads((record / "record.json").read_text(encoding="utf-8"))
     predictions = pl.read_parquet(record / "predictions.parquet")
+    reference = None if facts["compare"] == "all" else facts["compare"]
     scores = scores_again(predictions, facts["primary_metric"], facts["data"]["task"])
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "scores.csv"
         scores.write_csv(table)
-        found = api.compare(table, margin=facts["margin"], alpha=facts["alpha"], reference=facts["reference"])
+        found = api.compare(table, margin=facts["margin"], alpha=facts["alpha"], reference=reference)
     stored = pl.read_csv(record / "comparisons.csv").filter(pl.col("primary"))
     chosen = [*_KEYS, *_NUMBERS]
     return found.comparisons.select(chosen).sort(_KEYS[:2]), stored.select(chosen).sort(_KEYS[:2])

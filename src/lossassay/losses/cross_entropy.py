@@ -42,5 +42,4 @@ def sparse_categorical_crossentropy(scores: Scores, labels: IntegerLabels) -> Pe
         >>> sparse_categorical_crossentropy(torch.zeros(1, 4), torch.tensor([0]))
         tensor([1.3863])
     """
-    log_p = F.log_softmax(scores, dim=-1)  # [B K]
-    return -log_p.gather(-1, labels[:, None].long()).squeeze(-1)
+    return F.cross_entropy(scores, labels.long(), reduction="none")
