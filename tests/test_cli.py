@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
 from lossassay.catalogue.losses import LOSSES
-from lossassay.cli import main
+from lossassay.cli import _answers, main
 from tests.study.helpers import write_images
 from tests.study.scores import GOOD, HEADER, write
 
@@ -223,3 +225,19 @@ def test_compare_draws_a_diagram_over_three_data_sets_or_says_why_not(tmp_path: 
     found = lossassay("compare", str(write(tmp_path, GOOD)), "--diagram", str(tmp_path / "none"))
     assert found.returncode == 2
     assert "three or more data sets" in found.stderr
+
+
+def test_a_limit_below_zero_keeps_its_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    kappa = {"arm": "coral", "metric": "cohen_kappa", "estimate": 0.0634, "low": -0.0068, "high": 0.1337}
+    facts = {"primary_metric": "cohen_kappa", "stopping": {"reached": 8}, "scope": "procedure", "alpha": 0.05}
+    _answers(
+        SimpleNamespace(
+            comparisons=pl.DataFrame({"primary": [False]}),
+            arms=pl.DataFrame([kappa, kappa | {"low": None, "high": None}]),
+            stored=SimpleNamespace(facts=facts),
+            table=lambda _name: pl.DataFrame({"status": ["passed"], "code": ["gradient-scales"]}),
+        )
+    )
+    printed = capsys.readouterr().out
+    assert "-0.0068 to 0.1337" in printed
+    assert "none to none" in printed

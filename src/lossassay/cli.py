@@ -298,7 +298,7 @@ def _answers(results: Any) -> None:
     _table(
         ["arm", metric, "interval"],
         [
-            [row["arm"], f"{row['estimate']:.4f}", f"{_number(row['low'])[1:]} to {_number(row['high'])[1:]}"]
+            [row["arm"], f"{row['estimate']:.4f}", f"{_unsigned(row['low'])} to {_unsigned(row['high'])}"]
             for row in arms.iter_rows(named=True)
         ],
         title="Arms",
@@ -310,6 +310,11 @@ def _answers(results: Any) -> None:
 
 def _number(value: float | None) -> str:
     return " none" if value is None else f"{value:+.4f}"
+
+
+def _unsigned(value: float | None) -> str:
+    """Write a yardstick: no plus, but a minus where it is below 0, as a kappa can be."""
+    return _number(value).strip().removeprefix("+")
 
 
 def _run_line(run: Any) -> dict[str, Any]:
