@@ -34,7 +34,8 @@ def verdicts_again(record: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the verdicts of the predictions and those of the record, in the same order."""
     facts = json.loads((record / "record.json").read_text(encoding="utf-8"))
     predictions = pl.read_parquet(record / "predictions.parquet")
-    reference = None if facts["compare"] == "all" else facts["compare"]
+    compared = facts["registered"]["compare"]
+    reference = None if compared == "all" else compared
     scores = scores_again(predictions, facts["primary_metric"], facts["data"]["task"])
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "scores.csv"

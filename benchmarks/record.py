@@ -54,7 +54,6 @@ def facts_of(plan: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         "primary_metric": facts["primary_metric"],
         "scope": facts["scope"],
         "reference": facts["reference"],
-        "compare": facts["registered"]["compare"],
         "alpha": facts["alpha"],
         "margin": facts["margin"],
         "stopping": facts["stopping"],

@@ -141,3 +141,13 @@ def test_the_critical_difference_diagram_joins_what_was_not_shown_to_differ() ->
     assert len(bars) == 1
     assert bars[0]["low"] > 1  # the best system is in no group
     assert "10 data sets" in figure.subtitle
+
+
+def test_against_one_arm_there_is_no_matrix_of_verdicts(tmp_path: Path) -> None:
+    results = fake_results(tmp_path, arms=4, pictures=False)
+    assert FIGURES["verdict_matrix"](results, load_messages()) is not None
+    table = results.tables["comparisons"]
+    against_one = table.filter(pl.col("arm_b") == table["arm_b"][-1])
+    assert against_one["arm_a"].n_unique() == 3
+    results = dataclasses.replace(results, tables=results.tables | {"comparisons": against_one})
+    assert FIGURES["verdict_matrix"](results, load_messages()) is None

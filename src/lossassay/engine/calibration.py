@@ -3,8 +3,9 @@
 A margin, a rank or a squared error says which class, not how likely. Before a yardstick of probabilities is computed,
 such scores are calibrated: one slope for scores whose decisions are meant (temperature scaling, Guo et al. 2017, ICML,
 arXiv:1706.04599). Where only an order is meant, intercepts are added (Platt 1999): single labels and grades get one
-slope for all classes and an intercept for each, findings a slope and an intercept each. Slopes stay positive, so that
-no order is turned round.
+slope for all classes and an intercept for each, findings a slope and an intercept each. Slopes stay positive: a slope
+alone changes no decision. It may change which of two images is nearer to a class of three or more, and so an AUROC of
+one class against the rest; intercepts may change decisions too.
 """
 
 from dataclasses import dataclass

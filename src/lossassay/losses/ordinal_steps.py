@@ -110,7 +110,7 @@ def ordinal_ecoc(scores: Scores, labels: IntegerLabels) -> PerExample:
     r"""Squared distance of the steps' probabilities to the code word of the grade.
 
     :math:`\sum_{k=0}^{K-2}(s_k-1[y>k])^2` with :math:`s_k=\sigma(z_k)` (Barbero-Gomez et al. 2023, Neural Process.
-    Intell.). Decisions are the grade of the nearest code word.
+    Lett.). Decisions are the grade of the nearest code word.
 
     Args:
         scores: z, logits of P(y > k), [B K-1].

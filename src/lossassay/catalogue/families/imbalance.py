@@ -117,7 +117,10 @@ LOSSES: dict[str, LossSpec] = {
         title="Logit adjustment",
         formula=r"-\log\mathrm{softmax}(z + \tau\log\pi)_y",
         paper="Menon et al. 2021, ICLR, arXiv:2007.07314",
-        when="Rare classes, judged by balanced accuracy: consistent for it; weights are too, but they fade.",
+        when=(
+            "Rare classes, judged by balanced accuracy: consistent for it, as weights are too, whose effect "
+            "fades once the training images are fitted."
+        ),
         encoding="integer",
         tasks=("single_label",),
         link="softmax",

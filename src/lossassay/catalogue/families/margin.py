@@ -147,7 +147,7 @@ LOSSES: dict[str, LossSpec] = {
             "centre_weight": Parameter(
                 default=0.003,
                 low=0.0,
-                meaning="lambda; 0 is cross-entropy; 0.003 is the value of the paper for faces",
+                meaning="lambda; 0 is cross-entropy; 0.003 is quoted for the paper's faces and was not checked there",
             ),
         },
         equals=(Equals(other="sparse_categorical_crossentropy", at={"centre_weight": 0.0}),),

@@ -72,7 +72,7 @@ LOSSES: dict[str, LossSpec] = {
             "kappa": Parameter(
                 default=1.0,
                 low=0.0,
-                meaning="weight of the true class (k in the paper); for many classes the paper raises it, M, or both",
+                meaning="weight of the true class (k in the paper); rescaled from 42 classes on",
             ),
             "m": Parameter(default=1.0, low=0.0, meaning="M, what the true class's score should be"),
         },
@@ -82,7 +82,7 @@ LOSSES: dict[str, LossSpec] = {
             "optax": "optax.squared_error(scores, rows).sum(-1)  # kappa = M = 1",
         },
         differs=(
-            "The sum over classes, as Kornblith et al. write it; Hui and Belkin divide by K, as torch.nn.MSELoss. Not "
+            "The sum over classes, as Kornblith et al. write it; the mean of torch.nn.MSELoss is K times smaller. Not "
             "shift invariant; no softmax in training. At least one copy multiplies by k where the row is 1, after M "
             "went into the row, and so ignores k for every M but 1."
         ),

@@ -35,11 +35,8 @@ _SPLIT = "split(datum.value, '\\n')"
 def verdict_matrix(results: StudyResults, messages: Messages) -> Figure | None:
     """Draw one cell for each pair of arms: the verdict on the row's arm against the column's."""
     pairs, names = primary_pairs(results), arm_names(results)
-    against_one = bool(
-        set.intersection(*(set(pair) for pair in pairs.select("arm_a", "arm_b").iter_rows()), set(names))
-    )
-    if len(names) < 3 or pairs.is_empty() or against_one:  # one row of cells says no more than the intervals above it
-        return None
+    if len(names) < 3 or pairs.is_empty() or pairs["arm_b"].n_unique() == 1:
+        return None  # two arms, or all against one: a single row of cells says no more than the intervals
     cells = []
     for row in pairs.iter_rows(named=True):
         for first, second, word in (
