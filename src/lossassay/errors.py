@@ -79,6 +79,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, listed_by: str =
         near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
         like = f" Near it: {', '.join(near)}." if len(near) > 1 else ""
         return UnknownNameError(
-            f"No {kind} is called {name!r}. `{listed_by}` lists all {len(known)}.{like}{did_you_mean(name, known)}"
+            f"No {kind} is called {name!r}. `{listed_by}` lists them all.{like}{did_you_mean(name, known)}"
         )
     return UnknownNameError(f"No {kind} is called {name!r}. Known: {', '.join(known)}.{did_you_mean(name, known)}")

@@ -146,7 +146,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError) as caught:
         canonical_name("???")
     assert "Did you mean" not in str(caught.value)
-    assert f"`lossassay losses` lists all {len(LOSSES) + len(ALIASES)}" in str(caught.value)
+    assert "`lossassay losses` lists them all." in str(caught.value)
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
