@@ -55,12 +55,12 @@ def test_everything_is_reported_at_once() -> None:
         # unknown keys, with the nearest known one
         (
             {"evidense": {}},
-            "evidense: no such key; known: name, data, arms, training, evidence. Did you mean 'evidence'?",
+            "evidense: no such key; known: name, data, arms, training, evidence, audit. Did you mean 'evidence'?",
         ),
         ({"data": {"path": "digits", "chanels": 1}}, "Did you mean 'channels'?"),
         (
             {"data": {"path": "digits", "split": {"tst": 0.1}}},
-            "data.split.tst: no such key; known: official, validation",
+            "data.split.tst: no such key; known: official, kind, folds, by, validation",
         ),
         ({"training": {"augment": {"flipp": True}}}, "training.augment.flipp: no such key; known: flip, shift"),
         ({"training": {"lr": 0.1}}, "training.lr: no such key; known: model,"),

@@ -57,6 +57,9 @@ def test_schema_is_the_same_for_every_form(tmp_path: Path) -> None:
         "group": pl.String,
         "source": pl.String,
         "part": pl.String,
+        "exam": pl.String,
+        "time": pl.Int64,
+        "frame": pl.Int64,
     }
     for path in (str(tmp_path / "folders"), table, "digits"):
         assert dict(scan(DataConfig(path=path)).rows.schema) == expected

@@ -17,19 +17,29 @@ from lossassay.config.schema import (
     ARM_TRAINING_KEYS,
     CONTROL_ARM,
     ArmConfig,
+    AuditConfig,
     AugmentConfig,
     DataConfig,
+    DicomConfig,
     EvidenceConfig,
     ReplicateRange,
     SplitConfig,
     Study,
     TrainingConfig,
+    VolumeConfig,
 )
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
-_SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "training": TrainingConfig, "evidence": EvidenceConfig}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataConfig,
+    "training": TrainingConfig,
+    "evidence": EvidenceConfig,
+    "audit": AuditConfig,
+}
 _NESTED: dict[tuple[str, str], type[BaseModel]] = {
     ("data", "split"): SplitConfig,
+    ("data", "dicom"): DicomConfig,
+    ("data", "volume"): VolumeConfig,
     ("training", "augment"): AugmentConfig,
     ("evidence", "replicates"): ReplicateRange,
 }
@@ -310,6 +320,8 @@ def _with_absolute_paths(study: Study, folder: Path) -> Study:
     data = study.data
     if data.path != "digits":
         data = data.model_copy(update={"path": absolute(data.path)})
+    if data.dicom.labels is not None:
+        data = data.model_copy(update={"dicom": data.dicom.model_copy(update={"labels": absolute(data.dicom.labels)})})
     training = study.training
     if training.weights is not None:
         training = training.model_copy(update={"weights": absolute(training.weights)})

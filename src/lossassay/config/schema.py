@@ -34,8 +34,43 @@ class SplitConfig(Frozen):
     """
 
     official: bool = False
+    kind: Literal["holdout", "cross_validation", "leave_one_out", "time"] = "holdout"
+    folds: Annotated[int, Field(ge=2, le=100)] = 5  # cross_validation only
+    by: str | None = None  # leave_one_out: column whose values are test parts in turn; None: data.source
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+
+class DicomConfig(Frozen):
+    """How a tree of DICOM files becomes labelled images."""
+
+    labels: str | None = None  # table of labels; None: they are in the tag `label_tag`
+    join: Literal["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "AccessionNumber", "PatientID"] = (
+        "SOPInstanceUID"  # by which the table names an image, series, study or patient
+    )
+    join_column: str | None = None  # of the table; None: called like `join`
+    label_tag: str | None = None  # keyword of the tag that holds the label, such as "BodyPartExamined"
+    unit: Literal["image", "volume"] = "image"  # a row is an image (a frame), or a series stacked by position
+    frames: Literal["all", "middle"] | Annotated[int, Field(ge=1)] = "all"  # of a multi-frame object; n: every n-th
+    window: Literal["file", "full"] | Annotated[tuple[float, float], BeforeValidator(_tuple)] = (
+        "file"  # of the file, the full range of values, or (centre, width) in the units of the values
+    )
+
+
+class VolumeConfig(Frozen):
+    """How volumes (NIfTI, 3-D arrays, DICOM series) become one array."""
+
+    form: Literal["volume", "slices", "channels"] = "volume"  # 3-D; each slice a row; three slices as channels
+    axis: Literal["sagittal", "coronal", "axial"] = "axial"  # across which slices are taken
+    slices: Annotated[int, Field(ge=1)] | None = None  # evenly spread; None: all
+    spacing_mm: Annotated[float, Field(gt=0)] | None = None  # resampled to this first; None: as stored
+    clip: Annotated[tuple[float, float], BeforeValidator(_tuple)] = (0.5, 99.5)  # percentiles that become 0 and 1
+    window: Annotated[tuple[float, float], BeforeValidator(_tuple)] | None = None  # (centre, width) in place of clip
+    crop: Literal["none", "foreground"] = "none"
+
+
+Preprocessing = Literal["clahe", "percentile", "foreground_crop", "lung_crop"]
+ColumnType = Literal["text", "number", "integer", "date", "ignore"]
 
 
 class DataConfig(Frozen):
@@ -47,10 +82,19 @@ class DataConfig(Frozen):
     resize: Literal["pad", "crop", "stretch"] = "pad"
     padding: Annotated[int, Field(ge=0, le=255)] = 0  # grey value around an image that is padded to a square
     background: Annotated[int, Field(ge=0, le=255)] = 255  # grey value behind transparent pixels
-    group: str | None = None  # column (table) whose rows must stay in one part
+    group: Literal[False] | str | Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_tuple)] | None = (
+        None  # column or columns (outer one first) whose rows stay in one part; None: a known patient id; false: none
+    )
     group_pattern: str | None = None  # regular expression with one group, searched in the path (class folders)
-    source: str | None = None  # column that says where an image comes from
+    source: str | None = None  # column that says where an image comes from: site, scanner, hospital
+    exam: str | None = None  # column whose rows are predicted together, by the mean of their scores
+    time: str | None = None  # column of dates or numbers by which `split.kind = "time"` orders
     path_column: str = "path"
+    path_columns: Annotated[tuple[str, ...], BeforeValidator(_tuple)] | None = None  # several images in each line
+    path_separator: str | None = None  # set: several images in one cell, which is one exam
+    columns: dict[str, ColumnType] = {}  # what columns hold, checked when the table is read
+    sheet: str | None = None  # of an .xlsx file; None: the first
+    encoding: str | None = None  # of a text table; None: UTF-8, else CP949 where it fits
     label_column: str = "label"
     label_separator: str | None = None  # set: one row has several labels in one cell, and the task is multi-label
     finding_columns: Annotated[tuple[str, ...], BeforeValidator(_tuple)] | None = None  # one for each finding
@@ -60,7 +104,17 @@ class DataConfig(Frozen):
     label_bins: Annotated[tuple[float, ...], BeforeValidator(_tuple)] | None = None  # labels are numbers: cut them here
     part_column: str = "official_split"
     allow_paths_outside: bool = False
+    dicom: DicomConfig = DicomConfig()
+    volume: VolumeConfig = VolumeConfig()
+    preprocess: Annotated[tuple[Preprocessing, ...], BeforeValidator(_tuple)] = ()  # in this order, before scaling
+    spacing_mm: Annotated[float, Field(gt=0)] | None = None  # images that know their pixel spacing come to this one
     split: Annotated[SplitConfig, BeforeValidator(_split)] = SplitConfig()
+
+
+class AuditConfig(Frozen):
+    """What the audit at the start of a study does not stop for."""
+
+    accept: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()  # codes of findings; the report prints them
 
 
 class AugmentConfig(Frozen):
@@ -137,13 +191,23 @@ Replicates = Annotated[
 ]
 
 
+Control = Literal["same", "masked_centre", "source_only", "permuted_labels"]
+
+
+def _controls(value: Any) -> Any:
+    """``true`` is the A/A control alone, a name is a list of one."""
+    return (value,) if isinstance(value, str) else _tuple(value)
+
+
 class EvidenceConfig(Frozen):
     """What is repeated, what is compared and how sure the answer must be."""
 
     replicates: Replicates = 10  # or { min, max }: stops when every comparison is decided
     stopping: Literal["planned", "anytime"] = "planned"  # how looks are paid for; only with { min, max }
     method: Literal["t", "sign_flip"] = "t"  # of the verdicts, scope procedure, fixed replicates
-    control: bool = False  # the reference arm once more on the same split, with its own weights and order
+    control: bool | Annotated[tuple[Control, ...], BeforeValidator(_controls)] = (
+        False  # true: the reference arm once more, with its own weights and order; names: on a damaged input
+    )
     vary: Annotated[tuple[Vary, ...], BeforeValidator(_tuple)] = VARY_ALL
     metric: str | None = None  # None: balanced accuracy, or macro AUROC for multi-label data
     margin: Annotated[float, Field(gt=0)] | None = None
@@ -176,6 +240,7 @@ class Study(Frozen):
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1), BeforeValidator(_tuple)]
     training: TrainingConfig = TrainingConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    audit: AuditConfig = AuditConfig()
 
     @property
     def reference(self) -> str:

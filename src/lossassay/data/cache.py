@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import polars as pl
 from lossassay.config.schema import DataConfig
 from lossassay.data import entries, known_files
 from lossassay.data.array_file import drop_rows, open_array
-from lossassay.data.decode import DECODER_VERSION, DecodeOptions
+from lossassay.data.decode import DECODER_VERSION, DecodeOptions, Item
+from lossassay.data.decode_worker import Facts
 from lossassay.data.decoding import FileList, core_count, decode_files, decoding_findings
 from lossassay.data.entries import Entry, cache_entries, clear_cache
 from lossassay.data.grouping import group_numbers
@@ -67,15 +68,10 @@ def open_cache(
     """
     manifest = scan(data)
     root = entries.cache_root(cache_folder)
-    options = DecodeOptions(
-        image_size=data.image_size,
-        channels=data.channels,
-        resize=data.resize,
-        padding=data.padding,
-        background=data.background,
+    request = _Request(
+        manifest, root, decode_options(data, manifest), workers, on_progress or (lambda done, total: None)
     )
-    request = _Request(manifest, root, options, workers, on_progress or (lambda done, total: None))
-    entry = _open_files(request) if manifest.kind == "files" else _open_array(request)
+    entry = _open_array(request) if manifest.kind in ("npz", "digits") else _open_files(request)
     images = open_array(entry.images)
     entries.mark_used(entry, images)
     kept, findings = _outcome(entry, manifest)
@@ -83,6 +79,31 @@ def open_cache(
     return ImageCache(
         images=images, manifest=manifest, digest=_digest(entry.folder.name, manifest), folder=entry.folder
     )
+
+
+def decode_options(data: DataConfig, manifest: Manifest) -> DecodeOptions:
+    """Return how every row becomes the same array, as plain data for the processes that decode."""
+    return DecodeOptions(
+        image_size=data.image_size,
+        channels=data.channels,
+        resize=data.resize,
+        padding=data.padding,
+        background=data.background,
+        dimensions=manifest.dimensions,
+        spacing_mm=data.spacing_mm,
+        preprocess=data.preprocess,
+        reading=_reading(data, manifest),
+    )
+
+
+def _reading(data: DataConfig, manifest: Manifest) -> dict[str, Any]:
+    """What readers are told besides: the sections of the study file that are about their kind of file."""
+    told: dict[str, Any] = {}
+    if manifest.kind == "dicom":
+        told["dicom"] = data.dicom.model_dump(mode="json", include={"unit", "window"})
+    if manifest.kind == "nifti" or manifest.dimensions == 3 or data.volume.form != "volume":
+        told["volume"] = data.volume.model_dump(mode="json")
+    return told if manifest.kind in ("dicom", "nifti") or data.volume.form != "volume" else {}
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ class _Request:
 
     def key(self, content: Sequence[str]) -> str:
         """Name the entry by the content of all files, in their order, and by how they are decoded."""
-        facts = [DECODER_VERSION, self.manifest.kind, self.options._asdict(), list(content)]
+        facts = [DECODER_VERSION, self.manifest.kind, self.options.as_facts(), list(content)]
         return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
     def needed_bytes(self, item_bytes: int) -> int:
@@ -110,16 +131,20 @@ def _open_files(request: _Request) -> Entry:
     manifest, root = request.manifest, request.root
     folder = manifest.root or Path()
     paths = manifest.rows["path"].to_list()
-    names = [join_path(folder, manifest.names_on_disk.get(path, path)) for path in paths]
-    stamps = known_files.take_stamps(paths, names)
+    items = _items(manifest, folder)
+    names = list(dict.fromkeys(name for item in items for name in item.names))
+    plain = manifest.kind == "files"  # one file for each row
+    stamps = known_files.take_stamps(paths if plain else names, names)
     digests = known_files.recall(root, folder, stamps)
-    if any(digests):  # where nothing is known, one pass reads each file once, for digest and pixels together
-        content = _fill_in(digests, names)
-        known_files.remember(root, folder, stamps, content)
+    content = None
+    if any(digests) or not plain:  # else one pass reads each file once, for digest and pixels together
+        of_files = _fill_in(digests, names)
+        known_files.remember(root, folder, stamps, of_files)
+        content = _content_of_rows(items, dict(zip(names, of_files, strict=True)))
         entry = entries.find(root, request.key(content))
         if entry is not None:
             return entry
-    files = FileList(names=tuple(names), paths=tuple(paths), total_bytes=stamps.total_bytes)
+    files = FileList(items=items, paths=tuple(paths), total_bytes=stamps.total_bytes, kind=manifest.kind)
     with entries.building(root, request.needed_bytes(1)) as partial:
         facts = decode_files(
             files, partial / "images.npy", request.options, workers=request.workers, on_progress=request.on_progress
@@ -129,11 +154,27 @@ def _open_files(request: _Request) -> Entry:
         _refuse_all_unreadable(kept, findings, folder)
         if not all(kept):
             drop_rows(partial / "images.npy", kept)
-        content = [one.content for one in facts]
-        pixels = [one.pixels for one in facts if one.problem is None]
-        entry = _publish(request, partial, content, pixels, kept, findings)
-    known_files.remember(root, folder, stamps, content)
-    return entry
+        if plain:  # as it was when it was decoded
+            content = [one.content for one in facts]
+            known_files.remember(root, folder, stamps, content)
+        readable = [one for one in facts if one.problem is None]
+        return _publish(request, partial, content or [], readable, kept, findings)
+
+
+def _items(manifest: Manifest, folder: Path) -> tuple[Item, ...]:
+    frames = manifest.rows["frame"].to_list()
+    return tuple(
+        Item(tuple(join_path(folder, name) for name in manifest.files_of(path)), frame)
+        for path, frame in zip(manifest.rows["path"].to_list(), frames, strict=True)
+    )
+
+
+def _content_of_rows(items: Sequence[Item], digest_of: Mapping[str, str]) -> list[str]:
+    """Name what each row is read from: its file's digest alone for a whole file."""
+    return [
+        " ".join([*(digest_of[name] for name in item.names), *([] if item.frame is None else [f"#{item.frame}"])])
+        for item in items
+    ]
 
 
 def _fill_in(digests: Sequence[str | None], names: Sequence[str]) -> list[str]:
@@ -163,7 +204,7 @@ def _publish(
     request: _Request,
     partial: Path,
     content: Sequence[str],
-    pixels: Sequence[str],
+    readable: Sequence[Facts],
     kept: Sequence[bool],
     findings: Sequence[Finding],
 ) -> Entry:
@@ -175,10 +216,25 @@ def _publish(
         "findings": [_as_data(finding, request.manifest) for finding in findings],
     }
     del array  # Windows moves no folder with a mapped file in it
-    pl.DataFrame({"pixels": pl.Series(pixels, dtype=pl.String)}).write_parquet(partial / "pixels.parquet")
+    _facts_frame(readable).write_parquet(partial / "file_facts.parquet")
     entry = entries.publish(partial, request.root, request.key(content), facts)
     entries.evict(request.root, keep=entry)
     return entry
+
+
+def _facts_frame(readable: Sequence[Facts]) -> pl.DataFrame:
+    """One row per image: digest of its pixels, and how its file stores it. No name and no place."""
+    columns = {
+        "pixels": pl.String,
+        "mode": pl.String,
+        "width_px": pl.Int64,
+        "height_px": pl.Int64,
+        "format": pl.String,
+        "jpeg_quality": pl.Int64,
+        "bits": pl.Int64,
+        "file_bytes": pl.Int64,
+    }
+    return pl.DataFrame({name: [getattr(one, name) for one in readable] for name in columns}, schema=columns)
 
 
 def _as_data(finding: Finding, manifest: Manifest) -> dict[str, Any]:
@@ -212,7 +268,8 @@ def _open_array(request: _Request) -> Entry:
         pixels = write_arrays(
             request.manifest, partial / "images.npy", request.options, on_progress=request.on_progress
         )
-        return _publish(request, partial, [content], pixels, [True] * len(pixels), [])
+        facts = [Facts("", one, "", 0, 0, 1, None) for one in pixels]
+        return _publish(request, partial, [content], facts, [True] * len(pixels), [])
 
 
 def _content_of_array(request: _Request) -> str:
@@ -227,9 +284,19 @@ def _content_of_array(request: _Request) -> str:
     return content[0]
 
 
+def file_facts(cache: ImageCache) -> pl.DataFrame:
+    """Return how each image is stored; row i is row i of the manifest. Arrays have nothing but pixels.
+
+    Returns:
+        Columns pixels (digest of the decoded ones), mode, width_px, height_px, format, jpeg_quality (0: no JPEG), bits
+        (of one channel), file_bytes.
+    """
+    return pl.read_parquet(cache.folder / "file_facts.parquet")
+
+
 def pixel_digests(cache: ImageCache) -> list[str]:
     """Return the digest of each image's decoded pixels; equal images have equal digests."""
-    return pl.read_parquet(cache.folder / "pixels.parquet")["pixels"].to_list()
+    return file_facts(cache)["pixels"].to_list()
 
 
 def _digest(key: str, manifest: Manifest) -> str:

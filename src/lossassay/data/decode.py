@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,7 +19,7 @@ LARGEST_IMAGE_PX = 89_478_485  # 256 MiB of RGB, as in Pillow
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
-Problem = Literal["empty", "no image", "damaged", "too large", "unsupported pixels", "not readable"]
+Problem = Literal["empty", "no image", "damaged", "too large", "unsupported pixels", "not readable", "cannot be read"]
 
 _MODE_NAMES = {
     "1": "black and white",
@@ -44,6 +46,10 @@ class DecodeOptions(NamedTuple):
         resize: ``"pad"`` keeps the aspect and adds a border, ``"crop"`` keeps it and cuts, ``"stretch"`` does not.
         padding: Grey value of the border, 0 to 255.
         background: Grey value behind transparent pixels, 0 to 255.
+        dimensions: 2, or 3 for cubes.
+        spacing_mm: To which pixels of known spacing are brought first; None: as stored.
+        preprocess: Names of presets (`data.preprocess`), in their order.
+        reading: What the reader of this kind of file is told besides, as plain data.
     """
 
     image_size: int
@@ -51,6 +57,28 @@ class DecodeOptions(NamedTuple):
     resize: str
     padding: int
     background: int
+    dimensions: int = 2
+    spacing_mm: float | None = None
+    preprocess: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = MappingProxyType({})
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return what names the result: whatever is as it is for plain images stays out, so that old names hold."""
+        plain = DecodeOptions(self.image_size, self.channels, self.resize, self.padding, self.background)._asdict()
+        own = self._asdict() | {"reading": dict(self.reading), "preprocess": tuple(self.preprocess)}
+        return {key: value for key, value in own.items() if key in self._fields[:5] or value != plain[key]}
+
+
+class Item(NamedTuple):
+    """What one row is read from.
+
+    Args:
+        names: Its files, as the system understands them; several for a series.
+        frame: Which frame or slice; None: the whole.
+    """
+
+    names: tuple[str, ...]
+    frame: int | None = None
 
 
 class Decoded(NamedTuple):
@@ -62,7 +90,11 @@ class Decoded(NamedTuple):
         mode: What the file holds, in words.
         size: Width and height in px, as stored.
         frames: How many images the file holds; the first one is read.
-        problem: Why it cannot be read.
+        problem: Why it cannot be read: a name of `decoding.PROBLEMS`.
+        detail: The reason in words, where the problem has many.
+        format: ``"PNG"``, ``"JPEG"``, ``"DICOM"`` ….
+        jpeg_quality: 1 to 100, estimated from its tables; 0: no JPEG.
+        bits: Of one channel, as stored.
     """
 
     content: bytes
@@ -71,6 +103,10 @@ class Decoded(NamedTuple):
     size: tuple[int, int] = (0, 0)
     frames: int = 1
     problem: Problem | None = None
+    detail: str = ""
+    format: str = ""
+    jpeg_quality: int = 0
+    bits: int = 8
 
 
 class NeedsSixteenBits(Exception):
@@ -130,7 +166,8 @@ def _is_allowed(size: tuple[int, int]) -> bool:
 
 def _plain(identity: bytes, plan: Plan, image: Image.Image, options: DecodeOptions, deep: bool) -> Decoded:
     pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
-    return Decoded(identity, _doubled(pixels) if deep else pixels, _MODE_NAMES[plan.mode], plan.size)
+    pixels = _doubled(pixels) if deep else pixels
+    return Decoded(identity, pixels, _MODE_NAMES[plan.mode], plan.size, format=plan.format)
 
 
 def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: bool) -> Decoded:
@@ -160,6 +197,7 @@ def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: b
 
 def _decode(identity: bytes, image: Image.Image, options: DecodeOptions, deep: bool) -> Decoded:
     mode, size, frames = _mode_name(image), image.size, getattr(image, "n_frames", 1)
+    kind, bits = image.format or "", 16 if mode.startswith("16-bit") else 1 if image.mode == "1" else 8
     if image.format == "JPEG":
         image.draft("L" if options.channels == 1 else None, _fitted_size(size, options))
     image.load()
@@ -177,7 +215,7 @@ def _decode(identity: bytes, image: Image.Image, options: DecodeOptions, deep: b
     else:
         pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
         pixels = _doubled(pixels) if deep else pixels
-    return Decoded(identity, pixels, mode, size, frames)
+    return Decoded(identity, pixels, mode, size, frames, format=kind, bits=bits)
 
 
 def _mode_name(image: Image.Image) -> str:

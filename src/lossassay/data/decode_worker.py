@@ -5,14 +5,16 @@ Started by `lossassay.executors.local`, which also says why it is a command and 
 
 import errno
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import IO, Any, NamedTuple
 
 from PIL import Image
 
-from lossassay.data.decode import Decoded, DecodeOptions, NeedsSixteenBits, Problem, decode, digest
+from lossassay.data.decode import Decoded, DecodeOptions, Item, NeedsSixteenBits, Problem, decode, digest
 
 
 class Facts(NamedTuple):
@@ -26,6 +28,11 @@ class Facts(NamedTuple):
         height_px: As stored.
         frames: How many images it holds.
         problem: Why it cannot be read.
+        detail: The reason in words, where the problem has many.
+        format: ``"PNG"``, ``"JPEG"``, ``"DICOM"`` ….
+        jpeg_quality: 1 to 100; 0: no JPEG.
+        bits: Of one channel, as stored.
+        file_bytes: Size of the file, or of all files of a series.
     """
 
     content: str
@@ -35,18 +42,35 @@ class Facts(NamedTuple):
     height_px: int
     frames: int
     problem: Problem | None
+    detail: str = ""
+    format: str = ""
+    jpeg_quality: int = 0
+    bits: int = 8
+    file_bytes: int = 0
+
+
+# Readers of what is no plain image file: ``read_item(item, options, deep=...) -> Decoded``, imported when needed.
+READERS = {"dicom": "lossassay.data.dicom.read", "nifti": "lossassay.data.nifti.read"}
 
 
 def decode_chunk(
-    names: Sequence[str], first: int, target: IO[bytes], options: DecodeOptions, *, deep: bool, offset: int
+    items: Sequence[Item],
+    first: int,
+    target: IO[bytes],
+    options: DecodeOptions,
+    *,
+    kind: str,
+    deep: bool,
+    offset: int,
 ) -> list[Facts]:
     """Decode some files and write their pixels to consecutive rows of an array.
 
     Args:
-        names: Paths that the system understands.
+        items: What the rows are read from.
         first: Row of the first one.
         target: The array's file, open for writing.
         options: As for `decode`.
+        kind: Of the manifest.
         deep: Whether the array has 16 bits.
         offset: Where row 0 starts in the file, in bytes.
 
@@ -56,8 +80,9 @@ def decode_chunk(
     Raises:
         NeedsSixteenBits: If a file has 16 bits and ``deep`` is false.
     """
-    decoded = [_decode_file(name, options, deep) for name in names]
-    row_bytes = options.image_size**2 * options.channels * (2 if deep else 1)
+    read = _decode_file if kind == "files" else import_module(READERS[kind]).read_item
+    decoded = [read(item, options, deep=deep) for item in items]
+    row_bytes = options.image_size**options.dimensions * options.channels * (2 if deep else 1)
     if all(one.pixels is not None for one in decoded):
         target.seek(offset + first * row_bytes)
         target.write(b"".join(one.pixels or b"" for one in decoded))
@@ -67,27 +92,46 @@ def decode_chunk(
                 target.seek(offset + row * row_bytes)
                 target.write(one.pixels)
     target.flush()  # a full disk shows here, where the chunk is known
-    return [_facts(one) for one in decoded]
+    return [_facts(one, item) for one, item in zip(decoded, items, strict=True)]
 
 
-def _decode_file(name: str, options: DecodeOptions, deep: bool) -> Decoded:
+def _decode_file(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
     try:
-        with open(name, "rb", buffering=0) as file:
+        with open(item.names[0], "rb", buffering=0) as file:
             content = file.read()
     except OSError:
         return Decoded(b"", problem="not readable")
     return decode(content, options, deep=deep)
 
 
-def _facts(one: Decoded) -> Facts:
+def _facts(one: Decoded, item: Item) -> Facts:
     pixels = "" if one.pixels is None else digest(one.pixels).hex()
-    return Facts(one.content.hex(), pixels, one.mode, *one.size, one.frames, one.problem)
+    file_bytes = 0 if one.problem == "not readable" else sum(os.path.getsize(name) for name in item.names)
+    return Facts(
+        content=one.content.hex(),
+        pixels=pixels,
+        mode=one.mode,
+        width_px=one.size[0],
+        height_px=one.size[1],
+        frames=one.frames,
+        problem=one.problem,
+        detail=one.detail,
+        format=one.format,
+        jpeg_quality=one.jpeg_quality,
+        bits=one.bits,
+        file_bytes=file_bytes,
+    )
 
 
 def set_warnings() -> None:
     """Let no setting of the user's decide what counts as damaged: only decompression bombs do."""
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def options_from(plain: dict[str, Any]) -> DecodeOptions:
+    """Undo what JSON does to options."""
+    return DecodeOptions(**plain | {"preprocess": tuple(plain["preprocess"])})
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -99,7 +143,7 @@ def main() -> None:
     """Answer chunks until standard input closes."""
     set_warnings()
     setup = json.loads(sys.stdin.readline())
-    options = DecodeOptions(**setup["options"])
+    options = options_from(setup["options"])
     with open(setup["target"], "r+b") as target:
         for line in sys.stdin:
             job = json.loads(line)
@@ -110,7 +154,9 @@ def main() -> None:
 
 def _answer(job: dict[str, Any], target: IO[bytes], options: DecodeOptions, setup: dict[str, Any]) -> dict[str, Any]:
     try:
-        facts = decode_chunk(job["names"], job["id"], target, options, deep=setup["deep"], offset=setup["offset"])
+        items = [Item(tuple(names), frame) for names, frame in job["items"]]
+        layout = {"kind": setup["kind"], "deep": setup["deep"], "offset": setup["offset"]}
+        facts = decode_chunk(items, job["id"], target, options, **layout)
     except NeedsSixteenBits:
         return {"event": "failed", "reason": "sixteen bits"}
     except OSError as error:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.data.array_file import BLOCK_BYTES, create
-from lossassay.data.decode import LARGEST_IMAGE_PX, DecodeOptions, NeedsSixteenBits
-from lossassay.data.decode_worker import Facts, decode_chunk, set_warnings
-from lossassay.data.manifest import Finding
+from lossassay.data.decode import LARGEST_IMAGE_PX, DecodeOptions, Item, NeedsSixteenBits, Problem
+from lossassay.data.decode_worker import Facts, decode_chunk, options_from, set_warnings
+from lossassay.data.manifest import Finding, Kind
 from lossassay.errors import DataError
 from lossassay.executors.local import run_jobs
 
@@ -29,14 +29,16 @@ class FileList:
     """What to decode.
 
     Args:
-        names: Paths that the system understands.
-        paths: The same files, as the manifest calls them.
-        total_bytes: Their size, to judge the work by.
+        items: What each row is read from.
+        paths: The same rows, as the manifest calls them.
+        total_bytes: Size of their files, to judge the work by.
+        kind: Of the manifest; says who reads them.
     """
 
-    names: tuple[str, ...]
+    items: tuple[Item, ...]
     paths: tuple[str, ...]
     total_bytes: int
+    kind: Kind = "files"
 
 
 def decode_files(
@@ -66,10 +68,10 @@ def decode_files(
 def _decode_all(
     files: FileList, target: Path, options: DecodeOptions, deep: bool, workers: int | None, on_progress: OnProgress
 ) -> list[Facts]:
-    shape = (len(files.names), options.image_size, options.image_size, options.channels)
+    shape = (len(files.items), *(options.image_size,) * options.dimensions, options.channels)
     offset = create(target, shape, "<u2" if deep else "u1")
     if workers is None:
-        seconds = len(files.names) * 5e-5 + files.total_bytes * 25e-9  # measured on small PNG and JPEG files
+        seconds = len(files.items) * 5e-5 + files.total_bytes * 25e-9  # measured on small PNG and JPEG files
         workers = core_count() if seconds > _SMALLEST_WORK_SECONDS else 0
     answers: dict[int, list[Facts]] = {}
     done = 0
@@ -78,14 +80,15 @@ def _decode_all(
         nonlocal done
         answers[first] = facts
         done += len(facts)
-        on_progress(done, len(files.names))
+        on_progress(done, len(files.items))
 
-    chunks = _chunks(len(files.names), options, deep, max(1, workers))
-    setup = {"target": str(target), "options": options._asdict(), "deep": deep, "offset": offset}
+    chunks = _chunks(len(files.items), options, deep, max(1, workers))
+    plain = options._asdict() | {"reading": dict(options.reading)}
+    setup = {"target": str(target), "options": plain, "kind": files.kind, "deep": deep, "offset": offset}
     if workers < 1:
-        _decode_here(files.names, chunks, setup, on_chunk)
+        _decode_here(files.items, chunks, setup, on_chunk)
     else:
-        _decode_in_workers(files.names, chunks, setup, on_chunk, workers)
+        _decode_in_workers(files.items, chunks, setup, on_chunk, workers)
     return [one for first in sorted(answers) for one in answers[first]]
 
 
@@ -97,22 +100,22 @@ def core_count() -> int:
 
 
 def _chunks(count: int, options: DecodeOptions, deep: bool, workers: int) -> list[range]:
-    image_bytes = options.image_size**2 * options.channels * (2 if deep else 1)
+    image_bytes = options.image_size**options.dimensions * options.channels * (2 if deep else 1)
     rows = max(1, min(_LARGEST_CHUNK, BLOCK_BYTES // image_bytes, count // (8 * workers)))
     return [range(first, min(first + rows, count)) for first in range(0, count, rows)]
 
 
-def _decode_here(names: Sequence[str], chunks: Sequence[range], setup: dict[str, Any], on_chunk: OnChunk) -> None:
-    options, deep, offset = DecodeOptions(**setup["options"]), setup["deep"], setup["offset"]
+def _decode_here(items: Sequence[Item], chunks: Sequence[range], setup: dict[str, Any], on_chunk: OnChunk) -> None:
+    options, layout = options_from(setup["options"]), {key: setup[key] for key in ("kind", "deep", "offset")}
     with open(setup["target"], "r+b") as target, warnings.catch_warnings():
         set_warnings()
         for chunk in chunks:
-            own = names[chunk.start : chunk.stop]
-            on_chunk(chunk.start, decode_chunk(own, chunk.start, target, options, deep=deep, offset=offset))
+            own = items[chunk.start : chunk.stop]
+            on_chunk(chunk.start, decode_chunk(own, chunk.start, target, options, **layout))
 
 
 def _decode_in_workers(
-    names: Sequence[str], chunks: Sequence[range], setup: dict[str, Any], on_chunk: OnChunk, workers: int
+    items: Sequence[Item], chunks: Sequence[range], setup: dict[str, Any], on_chunk: OnChunk, workers: int
 ) -> None:
     def on_message(message: dict[str, Any]) -> None:
         if message["event"] == "done":
@@ -125,7 +128,7 @@ def _decode_in_workers(
             raise DataError(f"Decoding stopped: {message['message']}. Nothing of it was kept; try with fewer workers.")
 
     run_jobs(
-        [{"id": chunk.start, "names": names[chunk.start : chunk.stop]} for chunk in chunks],
+        [{"id": chunk.start, "items": items[chunk.start : chunk.stop]} for chunk in chunks],
         command=[sys.executable, "-m", "lossassay.data.decode_worker"],
         setup=setup,
         workers=workers,
@@ -133,7 +136,7 @@ def _decode_in_workers(
     )
 
 
-_PROBLEMS = {
+_PROBLEMS: dict[Problem, tuple[str, str]] = {
     "empty": ("are empty (0 bytes)", "Copy them again."),
     "no image": ("are no PNG, JPEG, BMP, TIFF or WebP images, whatever their names say", "Remove or convert them."),
     "damaged": ("are truncated or damaged", "Copy them again, or remove them."),
@@ -146,6 +149,7 @@ _PROBLEMS = {
         "Convert them to 16 bits with a window that suits them.",
     ),
     "not readable": ("cannot be opened", "Check that they exist and that you may read them."),
+    "cannot be read": ("cannot be read", "Convert them, or leave them out."),
 }
 
 
@@ -155,11 +159,14 @@ def decoding_findings(facts: Sequence[Facts], paths: Sequence[str]) -> tuple[Fin
 
 
 def _unreadable(facts: Sequence[Facts], paths: Sequence[str]) -> Iterator[Finding]:
-    broken = [(path, one.problem) for path, one in zip(paths, facts, strict=True) if one.problem is not None]
-    for problem, (words, advice) in _PROBLEMS.items():
-        found = tuple(path for path, its_problem in broken if its_problem == problem)
+    broken = [(path, one.problem, one.detail) for path, one in zip(paths, facts, strict=True) if one.problem]
+    reasons = {(problem, detail) for _, problem, detail in broken}
+    for problem, detail in sorted(reasons, key=lambda reason: (list(_PROBLEMS).index(reason[0]), reason[1])):
+        words, advice = _PROBLEMS[problem]
+        found = tuple(path for path, *reason in broken if reason == [problem, detail])
         if found:
-            message = f"{len(found)} of {len(facts)} image files {words}; they are left out."
+            because = f" ({detail})" if detail else ""
+            message = f"{len(found)} of {len(facts)} image files {words}{because}; they are left out."
             yield Finding(code="unreadable-image", severity="issue", message=message, advice=advice, paths=found)
 
 

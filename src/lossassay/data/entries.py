@@ -86,7 +86,7 @@ def find(root: Path, key: str) -> Entry | None:
     folder = root / "entries" / key
     try:
         facts = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
-        whole = (folder / "images.npy").stat().st_size == facts["bytes"]
+        whole = (folder / "images.npy").stat().st_size == facts["bytes"] and (folder / "file_facts.parquet").exists()
     except (OSError, ValueError, KeyError):
         return None
     return Entry(folder, facts) if whole else None

@@ -1,15 +1,15 @@
 """What a data set holds, as one table, and what is wrong with it, as coded findings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
 from lossassay.catalogue.loss_spec import Task
 
-Kind = Literal["files", "npz", "digits"]
+Kind = Literal["files", "npz", "digits", "dicom", "nifti"]
 Part = Literal["train", "validation", "test"]
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -55,13 +55,17 @@ class Manifest:
         root: The folder that paths start from; the .npz file itself for ``"npz"``; None for digits.
         rows: One row per image: ``row`` Int64 (0 … N - 1), ``path`` String (posix, NFC, relative; ``"train/17"`` for
             arrays), ``label`` Int64 or List(Int64) multi-hot, ``group`` String or null (a keyed hash, never the
-            identifier itself), ``source`` String or null, ``part`` (`PARTS`) or null. Files are sorted by path, arrays
-            keep their order.
+            identifier itself), ``source`` String or null, ``part`` (`PARTS`) or null, ``exam`` String or null (a
+            keyed hash: rows that are predicted together), ``time`` Int64 or null (rank of the date, never the date),
+            ``frame`` Int64 or null (which frame or slice of its file; null: the whole of it). Files are sorted by
+            path, arrays keep their order. A row that is a frame has the path of its file and ``#`` and the frame.
         class_names: Names of the labels, in the order of their numbers.
         task: Whether an image has one label or several.
         dimensions: 2, or 3 for volumes.
         findings: What the scan brought up.
         names_on_disk: Path → name on disk, for the files whose name is not in Unicode normal form C.
+        files: Path → names on disk of its files, for rows that are not one whole file: frames, slices, series.
+        columns: Further columns of a table, with as many rows, for the audit; they go into no file.
     """
 
     kind: Kind
@@ -72,6 +76,12 @@ class Manifest:
     dimensions: Literal[2, 3]
     findings: tuple[Finding, ...] = ()
     names_on_disk: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    columns: pl.DataFrame | None = field(default=None, repr=False)
+
+    def files_of(self, path: str) -> tuple[str, ...]:
+        """Return the names on disk of the files that a row is read from, relative to the root."""
+        return self.files.get(path) or (self.names_on_disk.get(path, path),)
 
 
 def manifest_rows(
@@ -82,6 +92,9 @@ def manifest_rows(
     groups: Sequence[str | None] | None = None,
     sources: Sequence[str | None] | None = None,
     parts: Sequence[str | None] | None = None,
+    exams: Sequence[str | None] | None = None,
+    times: Sequence[int | None] | None = None,
+    frames: Sequence[int | None] | None = None,
 ) -> pl.DataFrame:
     """Put the columns of a manifest together, with their types, in the given order.
 
@@ -92,8 +105,11 @@ def manifest_rows(
         groups: [N] keyed hashes; None: no groups.
         sources: [N]; None: not known.
         parts: [N] names of `PARTS`; None: no official parts.
+        exams: [N] keyed hashes; None: every row is predicted alone.
+        times: [N] ranks of dates; None: not known.
+        frames: [N] frames of their files; None: whole files.
     """
-    none: list[str | None] = [None] * len(paths)
+    none: list[Any] = [None] * len(paths)
     label_type = pl.List(pl.Int64) if task == "multi_label" else pl.Int64()
     return pl.DataFrame(
         {
@@ -103,20 +119,20 @@ def manifest_rows(
             "group": pl.Series(none if groups is None else groups, dtype=pl.String),
             "source": pl.Series(none if sources is None else sources, dtype=pl.String),
             "part": pl.Series(none if parts is None else parts, dtype=pl.String),
+            "exam": pl.Series(none if exams is None else exams, dtype=pl.String),
+            "time": pl.Series(none if times is None else times, dtype=pl.Int64),
+            "frame": pl.Series(none if frames is None else frames, dtype=pl.Int64),
         }
     )
 
 
 def keep_rows(manifest: Manifest, kept: Sequence[bool], findings: Sequence[Finding]) -> Manifest:
     """Return the manifest of the ``kept`` rows only, renumbered from 0, with more findings."""
-    rows = manifest.rows.filter(pl.Series(kept, dtype=pl.Boolean))
-    return Manifest(
-        kind=manifest.kind,
-        root=manifest.root,
+    mask = pl.Series(kept, dtype=pl.Boolean)
+    rows = manifest.rows.filter(mask)
+    return replace(
+        manifest,
         rows=rows.with_columns(row=pl.int_range(len(rows), dtype=pl.Int64)),
-        class_names=manifest.class_names,
-        task=manifest.task,
-        dimensions=manifest.dimensions,
         findings=(*manifest.findings, *findings),
-        names_on_disk=manifest.names_on_disk,
+        columns=None if manifest.columns is None else manifest.columns.filter(mask),
     )

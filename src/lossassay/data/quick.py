@@ -30,11 +30,13 @@ class Plan(NamedTuple):
         mode: ``"L"`` or ``"RGB"``, as stored.
         size: Width and height in px.
         content: What the decoder takes.
+        format: ``"PNG"`` or ``"JPEG"``.
     """
 
     mode: str
     size: tuple[int, int]
     content: bytes
+    format: str
 
 
 def plan_png(content: bytes) -> Plan | None:
@@ -55,7 +57,7 @@ def plan_png(content: bytes) -> Plan | None:
         elif kind == b"IDAT":
             pieces.append(body)
         elif kind == b"IEND":
-            return Plan(*plan, b"".join(pieces)) if plan and pieces else None
+            return Plan(*plan, b"".join(pieces), "PNG") if plan and pieces else None
         position += 12 + length
     return None
 
@@ -74,7 +76,7 @@ def plan_jpeg(content: bytes) -> Plan | None:
         if start != 0xFF or marker in _JPEG_SPECIAL:
             return None
         if marker == _JPEG_SCAN:
-            return Plan(*plan, content) if plan else None
+            return Plan(*plan, content, "JPEG") if plan else None
         if marker in _JPEG_FRAMES:
             depth, height, width, components = struct.unpack_from(">BHHB", content, position + 4)
             if depth != 8 or components not in _JPEG_MODES or not height:

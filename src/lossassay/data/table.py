@@ -191,7 +191,7 @@ def _multi_hot(table: _Table, labels: Sequence[str | None], separator: str) -> t
 
 
 def _groups(table: _Table, data: DataConfig, paths: Sequence[str]) -> list[str | None] | None:
-    if data.group:
+    if isinstance(data.group, str):
         return table.column(data.group, "group")
     return groups_from_paths(data.group_pattern, paths) if data.group_pattern else None
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from lossassay.catalogue.loss_spec import Task
 from lossassay.catalogue.own_losses import is_own, own_source
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
 from lossassay.config import CONTROL_ARM, Study
+from lossassay.config.schema import SplitConfig
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.manifest import Manifest
@@ -168,7 +170,7 @@ def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
         "results_version": _TRAINING_VERSION,
         "torch": torch.__version__,
         "data": data_digest,
-        "split": study.data.split.model_dump(mode="json"),
+        "split": _split_facts(study.data.split),
         "loss": spec.loss,
         "hyper_parameters": spec.hyper_parameters,
         **({"source": own_source(spec.loss)} if is_own(spec.loss) else {}),
@@ -179,6 +181,11 @@ def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
     }
     text = json.dumps(everything, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _split_facts(split: SplitConfig) -> dict[str, Any]:
+    """Return what names a split; a plain hold-out is named as it was before there were other kinds."""
+    return split.model_dump(mode="json", exclude={"kind", "folds", "by"} if split.kind == "holdout" else None)
 
 
 def _model_facts(study: Study, images: Array, num_outputs: int) -> tuple[ModelDescription, int]:
