@@ -196,7 +196,10 @@ def an_example_does_not_see_its_batch_unless_declared(case: Case) -> None:
     whole = part(slice(None))
     parts = torch.cat([part(slice(0, 3)), part(slice(3, None))])
     assert whole.shape == (ROWS,)
-    assert torch.equal(whole, parts) == (case.spec.kind == "example")
+    alone = torch.allclose(
+        whole, parts, rtol=1e-12, atol=1e-12
+    )  # rows of a short batch round otherwise on some processors
+    assert alone == (case.spec.kind == "example")
 
 
 def extremes_stay_finite(case: Case) -> None:
