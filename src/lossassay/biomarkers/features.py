@@ -1,0 +1,105 @@
+"""Images in, features out: one number per image and unit of a layer, batch by batch in constant memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lossassay.biomarkers.loaded_run import LoadedRun
+from lossassay.engine.spec import Array
+from lossassay.errors import ModelError, did_you_mean
+
+FEATURES = "features"  # the layer before the head: what a biomarker is made of unless another is named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What a network says of some images.
+
+    Args:
+        features: float32 [M F].
+        scores: float32 [M S].
+        probabilities: float32 [M K].
+    """
+
+    features: Array
+    scores: Array
+    probabilities: Array
+
+
+def layer_names(run: LoadedRun) -> list[str]:
+    """Return the layers whose output can be taken, in the order of the network; the last but one is `FEATURES`."""
+    return [name for name, _ in run.model.named_modules() if name]
+
+
+def outputs(
+    run: LoadedRun,
+    images: Array,
+    rows: Array,
+    *,
+    layer: str = FEATURES,
+    batch_size: int = 256,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Outputs:
+    """Give the network some images and keep what it says.
+
+    A layer with maps, [B C H W] or [B C D H W], is averaged over its positions.
+
+    Args:
+        run: The run.
+        images: [N H W C] or [N D H W C], of the pixel type that the run was trained on; may be a memory map.
+        rows: Which, [M].
+        layer: Name of a layer; see `layer_names`.
+        batch_size: Images at once.
+        on_progress: Called with the images done and in all.
+
+    Raises:
+        ModelError: If there is no such layer, or its output is no tensor of one vector for each image.
+    """
+    found = list(_batches(run, images, rows, layer, batch_size, on_progress))
+    features, scores = (np.concatenate([part[k] for part in found]) for k in (0, 1))
+    return Outputs(features=features, scores=scores, probabilities=run.probabilities(scores))
+
+
+@torch.inference_mode()
+def _batches(
+    run: LoadedRun,
+    images: Array,
+    rows: Array,
+    layer: str,
+    batch_size: int,
+    on_progress: Callable[[int, int], None],
+) -> Iterator[tuple[Array, Array]]:
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        seen.append(_pooled(output, layer).clone())  # at once: a layer behind may work in place
+
+    hook = _layer(run, layer).register_forward_hook(keep)
+    try:
+        for first in range(0, len(rows), batch_size):
+            own = rows[first : first + batch_size]
+            seen.clear()
+            scores = run.model(run.normalised(images[own])).float()
+            yield seen[-1].float().cpu().numpy(), scores.cpu().numpy()
+            on_progress(first + len(own), len(rows))
+    finally:
+        hook.remove()
+
+
+def _layer(run: LoadedRun, name: str) -> nn.Module:
+    known: dict[str, nn.Module] = dict(run.model.named_modules())
+    if not name or name not in known:
+        names = layer_names(run)
+        raise ModelError(
+            f"The network has no layer {name!r}. Its layers: {', '.join(names)}.{did_you_mean(name, names)}"
+        )
+    return known[name]
+
+
+def _pooled(output: Tensor, layer: str) -> Tensor:
+    if not isinstance(output, Tensor) or output.ndim < 2:
+        raise ModelError(f"The layer {layer!r} gives no vector for each image. Choose another layer.")
+    return output if output.ndim == 2 else output.flatten(2).mean(dim=-1)
