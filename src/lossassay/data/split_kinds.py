@@ -66,7 +66,8 @@ def expected_test_counts(manifest: Manifest, config: SplitConfig) -> Counts:
         smallest: Counts = np.array(in_each or [hot.sum(axis=0)]).min(axis=0)
         return smallest
     share = 1 / config.folds if config.kind == "cross_validation" else config.test
-    return np.floor(hot.sum(axis=0) * share).astype(np.int64)
+    expected: Counts = np.floor(hot.sum(axis=0) * share).astype(np.int64)
+    return expected
 
 
 def left_out_findings(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:

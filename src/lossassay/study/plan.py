@@ -100,7 +100,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     seeds = [
         replicate_seeds(study.evidence.seed, replicate, study.evidence.vary) for replicate in range(study.evidence.most)
     ]
-    splits = replicate_splits(manifest, study.data.split, [own.split for own in seeds])
+    splits = _splits(study, manifest, seeds)
     check_class_counts(study, manifest, labels, splits)
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
@@ -135,11 +135,15 @@ def labels_of(column: pl.Series, task: Task) -> Array:
     return np.where(hot == UNKNOWN, np.float32("nan"), hot)
 
 
+def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split, ...]:
+    return replicate_splits(manifest, study.data.split, [own.split for own in seeds])
+
+
 def _planned_runs(
     study: Study, digest: str, seeds: list[Seeds], splits: Sequence[Split], engine: EngineChoice, metric: str
 ) -> Iterator[PlannedRun]:
     reference = next(arm for arm in study.arms if arm.name == study.reference)
-    for replicate, (own, parts) in enumerate(zip(seeds, splits, strict=True)):
+    for replicate, own in enumerate(seeds):
         trained = [(arm.name, arm, own) for arm in study.arms]
         if study.evidence.control:
             trained.append((CONTROL_ARM, reference, control_seeds(study.evidence.seed, replicate, own)))
@@ -153,7 +157,9 @@ def _planned_runs(
                 engine=engine.of(training),
                 metric=metric,
             )
-            yield PlannedRun(id=run_id(spec, study, digest, parts), arm=name, replicate=replicate, spec=spec)
+            yield PlannedRun(
+                id=run_id(spec, study, digest, splits[replicate]), arm=name, replicate=replicate, spec=spec
+            )
 
 
 def run_id(spec: RunSpec, study: Study, data_digest: str, parts: Split) -> str:
