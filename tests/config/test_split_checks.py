@@ -78,12 +78,12 @@ def test_the_column_that_is_left_out_by_is_the_source() -> None:
     found = study({"by": "hospital", **SITES}, path="table.csv")
     assert found.data.source == "hospital"
     assert study({"by": "hospital", **SITES}, path="table.csv", source="hospital").data.source == "hospital"
-    with pytest.raises(StudyFileError, match="by = 'hospital' and data.source = 'scanner' name two columns"):
+    with pytest.raises(StudyFileError, match=r"by = 'hospital' and data\.source = 'scanner' name two columns"):
         study({"by": "hospital", **SITES}, path="table.csv", source="scanner")
 
 
 def test_a_table_by_time_names_its_column() -> None:
-    with pytest.raises(StudyFileError, match='kind = "time" needs data.time'):
+    with pytest.raises(StudyFileError, match=r'kind = "time" needs data\.time'):
         study(TIME, path="table.csv")
     assert study(TIME, path="table.csv", time="date").data.time == "date"
 

@@ -50,11 +50,19 @@ _PARTS = {
     "undecided": "answer.part.undecided",
     "same function": "answer.part.same_function",
 }
-_SCOPES = {"procedure": "scope.procedure", "population": "scope.population", "official": "scope.official"}
+_SCOPES = {
+    "procedure": "scope.procedure",
+    "population": "scope.population",
+    "official": "scope.official",
+    "folds": "scope.folds",
+    "sites": "scope.sites",
+}
 _FOR_WHOM = {
     "procedure": "answer.for.procedure",
     "population": "answer.for.population",
     "official": "answer.for.official",
+    "folds": "answer.for.procedure",
+    "sites": "answer.for.sites",
 }
 
 
