@@ -34,12 +34,12 @@ def study(path: str, split: dict[str, Any], *, replicates: int = 4, arms: int = 
             "arms": [{"loss": loss} for loss in losses],
             "training": {
                 "model_options": SMALL_MODEL,
-                "epochs": changes.get("epochs", 1),
+                "epochs": 1,
                 "batch_size": 64,
                 "precision": "fp32",
                 "threads": 1,
             },
-            "evidence": {"replicates": replicates, "margin": 0.05} | changes.get("evidence", {}),
+            "evidence": {"replicates": replicates, "metric": "nll", "margin": 0.05} | changes.get("evidence", {}),
         }
     )
 
@@ -51,7 +51,7 @@ def primary(folder: Path) -> dict[str, Any]:
 def differences(folder: Path) -> np.ndarray:
     """Of the primary yardstick, by replicate."""
     runs = pl.read_parquet(folder / "tables" / "runs.parquet").sort("replicate")
-    first, second = (runs.filter(arm=arm)["balanced_accuracy"].to_numpy() for arm in primary_arms(folder))
+    first, second = (runs.filter(arm=arm)["nll"].to_numpy() for arm in primary_arms(folder))
     return first - second
 
 
@@ -125,7 +125,7 @@ def test_means_of_arms_and_of_the_control_are_widened_alike(of_folds: Path) -> N
     for name in ("arms", "control"):
         row = (
             pl.read_parquet(of_folds / "tables" / f"{name}.parquet")
-            .filter(metric="balanced_accuracy")
+            .filter(metric="nll")
             .row(0, named=True)
         )
         half = student_t.isf(0.025, 3) * row["sd"] * (1 / 4 + 1) ** 0.5
@@ -178,7 +178,7 @@ def test_runs_of_folds_are_named_by_their_rows() -> None:
 
 
 def test_a_site_after_the_other(table: Path, tmp_path: Path) -> None:
-    api.run(by_site(table, replicates=8, epochs=3), tmp_path / "out", workers=1)
+    api.run(by_site(table, replicates=8), tmp_path / "out", workers=1)
     out = tmp_path / "out"
     parts, rows = np.load(out / "splits.npy"), pl.read_parquet(out / "rows.parquet")
     for replicate in range(8):

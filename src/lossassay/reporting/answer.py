@@ -119,8 +119,10 @@ def remarks(results: StudyResults, m: Messages) -> list[Markup]:
     return [*found, *_surety(pairs, results, m), _cost(results, m)]
 
 
-def other_scope(results: StudyResults, m: Messages) -> Markup:
-    """Return the head of the column with the interval of the scope that the verdicts are not about."""
+def other_scope(results: StudyResults, m: Messages) -> Markup | None:
+    """Return the head of the column with the interval of the scope that the verdicts are not about; None: no column."""
+    if not other_scope_rows(results):
+        return None
     return m("table.for_population" if results.facts["scope"] == "procedure" else "table.for_procedure")
 
 
