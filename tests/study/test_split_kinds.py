@@ -123,11 +123,7 @@ def test_nothing_is_said_of_new_patients_by_folds(of_folds: Path) -> None:
 def test_means_of_arms_and_of_the_control_are_widened_alike(of_folds: Path) -> None:
     runs = pl.read_parquet(of_folds / "tables" / "runs.parquet")
     for name in ("arms", "control"):
-        row = (
-            pl.read_parquet(of_folds / "tables" / f"{name}.parquet")
-            .filter(metric="nll")
-            .row(0, named=True)
-        )
+        row = pl.read_parquet(of_folds / "tables" / f"{name}.parquet").filter(metric="nll").row(0, named=True)
         half = student_t.isf(0.025, 3) * row["sd"] * (1 / 4 + 1) ** 0.5
         centre = row["estimate"] if name == "arms" else row["difference"]
         assert (row["low"], row["high"]) == pytest.approx((centre - half, centre + half))
