@@ -93,11 +93,22 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
         yield changed_facts(looked, patients=1)
     yield changed_facts(base, method="sign_flip")
     yield changed_facts(base, scope="population")
+    yield from other_splits(base)
     for checks in check_tables(base):
         yield dataclasses.replace(base, tables=base.tables | {"checks": checks})
     for diverged in (0, 3):
         table = base.tables["divergence"].with_columns(diverged=pl.lit(diverged))
         yield dataclasses.replace(base, tables=base.tables | {"divergence": table})
+
+
+def other_splits(base: StudyResults) -> Iterator[StudyResults]:
+    """Studies whose rows are parted by folds, sites or time."""
+    for kind in ("cross_validation", "leave_one_out", "time"):
+        for vary in (("split",), ("split", "init")):
+            changes = {"data": {"split": {"kind": kind}}, "evidence": {"vary": vary}}
+            parts = [part | {"left_out": 7} for part in base.plan["data"]["parts"]]
+            plan = base.plan | {"data": base.plan["data"] | {"parts": parts}}
+            yield dataclasses.replace(changed_study(changed_facts(base, sites=5), changes), plan=plan)
 
 
 def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:

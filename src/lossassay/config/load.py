@@ -28,6 +28,7 @@ from lossassay.config.schema import (
     TrainingConfig,
     VolumeConfig,
 )
+from lossassay.config.split_checks import split_problems, with_source
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -94,7 +95,7 @@ def parse_study(raw: Mapping[str, Any], *, source: str = "the study", folder: Pa
     problems += _crosscheck_raw(raw) + _crosscheck(study)
     if problems:
         raise StudyFileError(source, problems)
-    return _with_absolute_paths(study, (folder or Path.cwd()).resolve())
+    return _with_absolute_paths(with_source(study), (folder or Path.cwd()).resolve())
 
 
 def study_as_toml(study: Study) -> str:
@@ -280,12 +281,7 @@ def _crosscheck(study: Study) -> list[str]:
             "data.label_bins: cuts one number per image into grades, so it goes neither with data.label_separator nor "
             "with data.order; keep one of them"
         )
-    split = study.data.split
-    if not split.official and split.validation + split.test >= 1:
-        problems.append(
-            f"data.split: validation {split.validation:g} and test {split.test:g} leave nothing to train on; "
-            "together they must stay below 1"
-        )
+    problems += split_problems(study)
     for arm in study.arms:
         if spec_of(arm.loss, arm.hyper_parameters).kind == "batch" and study.training_of(arm).class_weights != "none":
             problems.append(

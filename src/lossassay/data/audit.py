@@ -11,6 +11,7 @@ from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import PARTS, Finding, Manifest
 from lossassay.data.split import one_hot
+from lossassay.data.split_kinds import expected_test_counts, left_out_findings
 
 _FEW_IN_A_PART = 10  # below this many test images of a class, its sensitivity moves in steps of 10 points or more
 
@@ -33,6 +34,7 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
         *_tiny_classes(manifest, config or SplitConfig()),
         *_rare_labels(manifest),
         *_no_groups(manifest),
+        *left_out_findings(manifest, config or SplitConfig()),
     )
 
 
@@ -102,12 +104,7 @@ def _group_overlap(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
-    counts = one_hot(manifest).sum(axis=0)
-    if config.official:
-        testing = manifest.rows["part"].to_numpy() == "test"
-        expected = one_hot(manifest)[testing].sum(axis=0)
-    else:
-        expected = np.floor(counts * config.test).astype(np.int64)
+    counts, expected = one_hot(manifest).sum(axis=0), expected_test_counts(manifest, config)
     tiny = np.flatnonzero(expected < _FEW_IN_A_PART)
     if len(tiny):
         listed = ", ".join(f"{manifest.class_names[k]} {counts[k]} ({expected[k]})" for k in tiny)

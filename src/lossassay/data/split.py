@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from lossassay.errors import DataError
 
 Rows = npt.NDArray[np.int64]
 
+_NAMED = {"parts": " (training, validation, test)", "folds": ""}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
@@ -26,16 +28,18 @@ class Split:
         test: Rows of the manifest, sorted.
         largest_share_error: The largest difference, over parts and classes, between the share of a class in a part
             and its share in all rows; from 0 to 1.
+        left_out: Rows that are in no part.
     """
 
     train: Rows
     validation: Rows
     test: Rows
     largest_share_error: float
+    left_out: int = 0
 
 
 def split(manifest: Manifest, config: SplitConfig, *, seed: int) -> Split:
-    """Draw the parts of one replicate.
+    """Draw the parts of one replicate of repeated hold-out, or take the official ones.
 
     Every class has its share in every part as nearly as whole groups allow; a label of multi-label data that fewer than
     three groups have is missing in a part. The result depends on the seed, on the
@@ -57,11 +61,22 @@ def split(manifest: Manifest, config: SplitConfig, *, seed: int) -> Split:
         parts = _official(manifest, membership, config, random)
     else:
         parts = _drawn(manifest, membership, config, random)
+    return as_split(hot, parts)
+
+
+def as_split(hot: npt.NDArray[np.int64], parts: npt.NDArray[np.int64]) -> Split:
+    """Return the parts as rows.
+
+    Args:
+        hot: Labels of each row as 0 and 1, [N K].
+        parts: 0 training, 1 validation, 2 test, 3 in no part, [N].
+    """
     return Split(
         train=np.flatnonzero(parts == 0),
         validation=np.flatnonzero(parts == 1),
         test=np.flatnonzero(parts == 2),
         largest_share_error=_largest_share_error(hot, parts),
+        left_out=int(np.count_nonzero(parts >= len(PARTS))),
     )
 
 
@@ -86,12 +101,20 @@ def _drawn(
         )
     check_enough(manifest, membership, parts=3)
     parts = assign(membership, (1 - config.validation - config.test, config.validation, config.test), random)
-    _check_present(manifest, membership.hot, parts)
+    check_present(manifest, membership.hot, parts)
     return parts
 
 
-def check_enough(manifest: Manifest, membership: Membership, *, parts: int) -> None:
+def check_enough(
+    manifest: Manifest, membership: Membership, *, parts: int, noun: Literal["parts", "folds"] = "parts"
+) -> None:
     """Refuse data that cannot have every class in every part.
+
+    Args:
+        manifest: The readable rows.
+        membership: Labels and groups of the rows that are shared out.
+        parts: How many there are.
+        noun: What they are called.
 
     Raises:
         DataError: With the classes, their counts and what to do.
@@ -106,7 +129,7 @@ def check_enough(manifest: Manifest, membership: Membership, *, parts: int) -> N
         )
     if in_all < parts:
         raise DataError(
-            f"The {len(membership.hot)} images belong to {in_all} groups, and {parts} parts need a group each. "
+            f"The {len(membership.hot)} images belong to {in_all} groups, and {parts} {noun} need a group each. "
             "Check data.group: it should name what must stay together (a patient), not a class or a source."
         )
     if manifest.task == "multi_label":
@@ -114,14 +137,14 @@ def check_enough(manifest: Manifest, membership: Membership, *, parts: int) -> N
     lonely = _listed(manifest.class_names, counts, counts < parts)
     if lonely:
         raise DataError(
-            f"Too few images of a class for {parts} parts (training, validation, test): {lonely}. "
+            f"Too few images of a class for {parts} {noun}{_NAMED[noun]}: {lonely}. "
             f"Expected {parts} or more of each class. Add images, or leave the class out or join it with another."
         )
     few = _listed(manifest.class_names, groups, groups < parts)
     if few:
         raise DataError(
-            f"A class has fewer groups than the {parts} parts: {few}. Groups stay whole, so such a class cannot be in "
-            "every part. Add patients, or leave the class out or join it with another."
+            f"A class has fewer groups than the {parts} {noun}: {few}. Groups stay whole, so such a class cannot be in "
+            f"every {noun[:-1]}. Add patients, or leave the class out or join it with another."
         )
 
 
@@ -147,15 +170,42 @@ def _official(
                 f'data.split is "official", but no row is in the {PARTS[number]} part. Give shares instead.'
             )
     if not (parts == 1).any():
-        training = np.flatnonzero(parts == 0)
-        own = Membership(hot=membership.hot[training], groups=membership.groups[training])
-        check_enough(manifest, own, parts=2)
-        parts[training] = assign(own, (1 - config.validation, config.validation), random)
-    _check_present(manifest, membership.hot, parts)
+        draw_validation(manifest, membership, parts, config.validation, random)
+    check_present(manifest, membership.hot, parts)
     return parts
 
 
-def _check_present(manifest: Manifest, hot: npt.NDArray[np.int64], parts: npt.NDArray[np.int64]) -> None:
+def draw_validation(
+    manifest: Manifest,
+    membership: Membership,
+    parts: npt.NDArray[np.int64],
+    share: float,
+    random: np.random.Generator,
+) -> None:
+    """Move a share of the rows of the training part into the validation part, with groups whole.
+
+    Args:
+        manifest: The readable rows.
+        membership: Their labels and groups.
+        parts: 0 training, 1 validation, 2 test, 3 in no part, [N]; changed in place.
+        share: Of the training part.
+        random: Where the draws come from.
+
+    Raises:
+        DataError: If a class has too few images or groups for both parts.
+    """
+    training = np.flatnonzero(parts == 0)
+    own = Membership(hot=membership.hot[training], groups=membership.groups[training])
+    check_enough(manifest, own, parts=2)
+    parts[training] = assign(own, (1 - share, share), random)
+
+
+def check_present(manifest: Manifest, hot: npt.NDArray[np.int64], parts: npt.NDArray[np.int64]) -> None:
+    """Refuse parts that lack a class, unless images have several labels.
+
+    Raises:
+        DataError: With the part and the classes.
+    """
     for number, part in enumerate(() if manifest.task == "multi_label" else PARTS):
         missing = np.flatnonzero(hot[parts == number].sum(axis=0) == 0)
         if len(missing):

@@ -50,11 +50,19 @@ _PARTS = {
     "undecided": "answer.part.undecided",
     "same function": "answer.part.same_function",
 }
-_SCOPES = {"procedure": "scope.procedure", "population": "scope.population", "official": "scope.official"}
+_SCOPES = {
+    "procedure": "scope.procedure",
+    "population": "scope.population",
+    "official": "scope.official",
+    "folds": "scope.folds",
+    "sites": "scope.sites",
+}
 _FOR_WHOM = {
     "procedure": "answer.for.procedure",
     "population": "answer.for.population",
     "official": "answer.for.official",
+    "folds": "answer.for.procedure",
+    "sites": "answer.for.sites",
 }
 
 
@@ -111,8 +119,10 @@ def remarks(results: StudyResults, m: Messages) -> list[Markup]:
     return [*found, *_surety(pairs, results, m), _cost(results, m)]
 
 
-def other_scope(results: StudyResults, m: Messages) -> Markup:
-    """Return the head of the column with the interval of the scope that the verdicts are not about."""
+def other_scope(results: StudyResults, m: Messages) -> Markup | None:
+    """Return the head of the column with the interval of the scope that the verdicts are not about; None: no column."""
+    if not other_scope_rows(results):
+        return None
     return m("table.for_population" if results.facts["scope"] == "procedure" else "table.for_procedure")
 
 

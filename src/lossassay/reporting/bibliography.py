@@ -95,6 +95,12 @@ ENTRIES = {
   journal = {The Annals of Applied Statistics},
   volume = {1}, number = {2}, pages = {386--411}, year = {2007}
 }""",
+    "bouckaert2004": """@inproceedings{bouckaert2004,
+  author = {Bouckaert, Remco R. and Frank, Eibe},
+  title = {Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms},
+  booktitle = {Advances in Knowledge Discovery and Data Mining (PAKDD)},
+  pages = {3--12}, year = {2004}
+}""",
     "nadeau2003": """@article{nadeau2003,
   author = {Nadeau, Claude and Bengio, Yoshua},
   title = {Inference for the Generalization Error},

@@ -16,16 +16,7 @@ Facts = list[tuple[Markup, Markup | str]]
 def data(results: StudyResults, m: Messages) -> Facts:
     """How many images, of what, in which groups."""
     found = results.plan.get("data", {})
-    test_share = results.study.data.split
-    split = (
-        m("data.official")
-        if test_share.official
-        else m(
-            "data.random",
-            validation=formatting.setting(100 * test_share.validation),
-            test=formatting.setting(100 * test_share.test),
-        )
-    )
+    left_out = max((part.get("left_out", 0) for part in found.get("parts", ())), default=0)
     errors = [
         part["largest_share_error"] for part in found.get("parts", ()) if part.get("largest_share_error") is not None
     ]
@@ -36,9 +27,32 @@ def data(results: StudyResults, m: Messages) -> Facts:
             "data.classes": str(len(found["class_names"])) if "class_names" in found else None,
             "data.task": m(_TASKS[found["task"]]) if found.get("task") in _TASKS else None,
             "data.groups": m("data.no_groups") if found.get("groups") is None else formatting.count(found["groups"]),
-            "data.split": split,
+            "data.split": _split(results, m),
+            "data.left_out": formatting.count(left_out) if left_out else None,
             "data.share_error": formatting.value("share", max(errors)) if errors else None,
         },
+    )
+
+
+_SPLITS = {
+    "holdout": "data.random",
+    "cross_validation": "data.folds",
+    "leave_one_out": "data.sites",
+    "time": "data.time",
+}
+
+
+def _split(results: StudyResults, m: Messages) -> Markup:
+    """How rows become parts."""
+    split = results.study.data.split
+    if split.official:
+        return m("data.official")
+    return m(
+        _SPLITS[split.kind],
+        validation=formatting.setting(100 * split.validation),
+        test=formatting.setting(100 * split.test),
+        folds=formatting.count(split.folds),
+        sites=formatting.count(results.facts.get("sites")),
     )
 
 

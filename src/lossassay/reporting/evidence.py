@@ -21,7 +21,12 @@ from lossassay.reporting.words import (
 from lossassay.study.results import StudyResults
 
 _RULES = {"fixed": "evidence.rule.fixed", "planned": "evidence.rule.planned", "anytime": "evidence.rule.anytime"}
-_METHODS = {"t": "evidence.method.t", "sign_flip": "evidence.method.sign_flip"}
+_METHODS = {
+    "t": "evidence.method.t",
+    "sign_flip": "evidence.method.sign_flip",
+    "folds": "evidence.method.folds",
+    "sites": "evidence.method.sites",
+}
 
 
 def stated(results: StudyResults, m: Messages) -> list[tuple[str, str | Markup]]:
@@ -66,7 +71,7 @@ def remarks(results: StudyResults, m: Messages) -> Iterator[Markup]:
         yield m(_RULES[stopping["rule"]], **fields)
         if stopping["rule"] == "fixed":
             population = facts["scope"] == "population"
-            yield m("evidence.method.population" if population else _METHODS[facts.get("method", "t")])
+            yield m("evidence.method.population" if population else _METHODS[_method(results)])
     if facts.get("runs_saved"):
         used = [m("evidence.used_by", arm=arm(name), n=n) for name, n in facts["arms_stopped_at"].items()]
         yield m("evidence.used", arms=Markup(", ").join(used))
@@ -81,6 +86,11 @@ def remarks(results: StudyResults, m: Messages) -> Iterator[Markup]:
     if facts.get("smallest_margin_population") is not None:
         size = with_unit(m, metric, formatting.size_of_difference(metric, facts["smallest_margin_population"]))
         yield m("evidence.resolution_population", size=size, number=_tested(facts, m))
+
+
+def _method(results: StudyResults) -> str:
+    method, named = str(results.facts.get("method", "t")), scope(results)
+    return named if method == "t" and named in _METHODS else method
 
 
 def _tested(facts: dict[str, Any], m: Messages) -> str:

@@ -29,6 +29,8 @@ class Methods:
 _RULES = {
     "fixed t": ("methods.fixed_t", ("dunn1961",)),
     "fixed sign_flip": ("methods.fixed_sign_flip", ("westfall1993",)),
+    "fixed folds": ("methods.fixed_folds", ("nadeau2003", "bouckaert2004", "dunn1961")),
+    "fixed sites": ("methods.fixed_sites", ("dunn1961",)),
     "fixed population": ("methods.fixed_population", ("dunn1961", "howe1974", "zou2008")),
     "planned": ("methods.planned", ("jennison1989", "lan1983", "kim1987", "dunn1961")),
     "anytime": ("methods.anytime", ("lai1976", "wang2023", "dunn1961")),
@@ -37,6 +39,8 @@ _SCOPES = {
     "procedure": ("methods.procedure", ("bouthillier2021",)),
     "population": ("methods.population", ("satterthwaite1946",)),
     "official": ("methods.official", ("satterthwaite1946",)),
+    "folds": ("methods.folds", ("bouthillier2021",)),
+    "sites": ("methods.sites", ()),
 }
 _BESIDE = {  # column of the comparisons: what it is, given for comparison
     "p_holm": ("methods.adjusted", ("holm1979", "westfall1993")),
@@ -61,8 +65,10 @@ def _design(results: StudyResults, m: Messages) -> Sentences:
     facts = results.facts
     stopping, population = facts["stopping"], facts["scope"] == "population"
     fixed = "fixed population" if population else f"fixed {facts.get('method', 't')}"
-    rule, rule_keys = _RULES[fixed if stopping["rule"] == "fixed" else stopping["rule"]]
     named = scope(results)
+    if named in ("folds", "sites") and facts.get("method", "t") == "t":
+        fixed = f"fixed {named}"
+    rule, rule_keys = _RULES[fixed if stopping["rule"] == "fixed" else stopping["rule"]]
     whom, whom_keys = _SCOPES[named]
     design = m(
         "methods.design",
@@ -72,8 +78,11 @@ def _design(results: StudyResults, m: Messages) -> Sentences:
         version=results.plan.get("lossassay_version", ""),
     )
     yield design, ()
-    yield m(rule, level=level(facts), min=stopping["min"], max=stopping["max"]), rule_keys
+    folds = results.study.data.split.folds - 1
+    yield m(rule, level=level(facts), min=stopping["min"], max=stopping["max"], folds_less_one=folds), rule_keys
     yield m(whom, over=averaged_over(results, m)), whom_keys
+    if results.study.data.split.kind == "time":
+        yield m("methods.time"), ()
     if population and stopping["rule"] != "fixed":
         yield m("methods.halves"), ()
 

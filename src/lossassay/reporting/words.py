@@ -74,19 +74,25 @@ def level(facts: dict[str, Any]) -> str:
     return f"{100 * (1 - facts['alpha']):.4g}"
 
 
+_SCOPES_OF_KINDS = {"cross_validation": "folds", "leave_one_out": "sites"}
+
+
 def scope(results: StudyResults) -> str:
     """Return for whom the verdicts hold.
 
     ``"procedure"``, ``"population"``, or ``"official"``: the population served by one training part, because the split
-    was not drawn anew.
+    was not drawn anew; ``"folds"`` of a cross-validation, or ``"sites"``: a new one, as each was left out in turn.
     """
-    named = str(results.facts["scope"])
+    named = _SCOPES_OF_KINDS.get(results.study.data.split.kind, str(results.facts["scope"]))
     return "official" if named == "population" and not _split_is_drawn(results) else named
 
 
 def averaged_over(results: StudyResults, messages: Messages) -> str:
     """Return what the replicates draw anew."""
     seeds = any(source != "split" for source in results.study.evidence.vary)
+    if results.study.data.split.kind in _SCOPES_OF_KINDS:
+        noun = _SCOPES_OF_KINDS[results.study.data.split.kind]
+        return messages.text(f"over.{noun}_and_seeds" if seeds else f"over.{noun}")
     if _split_is_drawn(results):
         return messages.text("over.both" if seeds else "over.splits")
     return messages.text("over.seeds" if seeds else "over.nothing")
@@ -94,7 +100,8 @@ def averaged_over(results: StudyResults, messages: Messages) -> str:
 
 def _split_is_drawn(results: StudyResults) -> bool:
     official = results.facts.get("official_split") or results.study.data.split.official
-    return not official and "split" in results.study.evidence.vary
+    drawn = not official and results.study.data.split.kind != "time"
+    return drawn and "split" in results.study.evidence.vary
 
 
 def other_scope_rows(results: StudyResults) -> dict[tuple[str, str], dict[str, Any]]:

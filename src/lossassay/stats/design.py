@@ -64,8 +64,17 @@ class MoreReplicates:
     more_patients: bool = False
 
 
-def design(*, looks: Looks, sd: float, alpha: float, family_size: int, margin: float | None, seed: int = 0) -> Design:
-    """Return what one pair can show in scope procedure with t intervals.
+def design(
+    *,
+    looks: Looks,
+    sd: float,
+    alpha: float,
+    family_size: int,
+    margin: float | None,
+    test_share_ratio: float = 0.0,
+    seed: int = 0,
+) -> Design:
+    r"""Return what one pair can show in scope procedure with t intervals.
 
     Args:
         looks: When the study is looked at.
@@ -73,6 +82,9 @@ def design(*, looks: Looks, sd: float, alpha: float, family_size: int, margin: f
         alpha: Of the whole family.
         family_size: Pairs that are judged together.
         margin: In the unit of ``sd``, or None.
+        test_share_ratio: Rows tested by rows learnt from, where these overlap between replicates (the corrected
+            resampled t, one look): the mean then varies as if the spread were larger by
+            :math:`\sqrt{1 + n\, n_{test}/n_{train}}`. 0: independent.
         seed: Of the simulated studies.
 
     Raises:
@@ -84,12 +96,13 @@ def design(*, looks: Looks, sd: float, alpha: float, family_size: int, margin: f
             f"A spread of {sd} came. Expected the standard deviation of paired differences, above 0: "
             "take it from an earlier study or a pilot."
         )
+    stated, sd = sd, sd * (1 + looks.last * test_share_ratio) ** 0.5
     trial = _Trial(looks, alpha / family_size, seed)
     (critical,) = looks.critical_values([alpha / family_size])
     half = float(critical[looks.last]) / looks.last**0.5
     relative = None if margin is None else margin / sd
     return Design(
-        sd=sd,
+        sd=stated,
         replicates=looks.last,
         detectable_80=sd * trial.effect(0.80),
         detectable_90=sd * trial.effect(0.90),

@@ -36,12 +36,16 @@ class MeanInterval:
     method: str
 
 
-def mean_interval(values: Real[Array, " replicates"], *, level: float = 0.95) -> MeanInterval:
+def mean_interval(
+    values: Real[Array, " replicates"], *, level: float = 0.95, test_share_ratio: float = 0.0
+) -> MeanInterval:
     r"""Return the mean over replicates with its t interval, :math:`\bar x \pm t_{n-1} s / \sqrt n` (Student 1908).
 
     Args:
         values: One number per replicate; nan and infinite ones are left out and counted.
         level: Of the interval, between 0 and 1.
+        test_share_ratio: Rows tested by rows learnt from, where these overlap between replicates; see
+            `paired.paired_differences`. 0: independent.
     """
     used = np.asarray(values, dtype=float)
     used = used[np.isfinite(used)]
@@ -50,6 +54,7 @@ def mean_interval(values: Real[Array, " replicates"], *, level: float = 0.95) ->
     if count >= 2:
         sd = float(used.std(ddof=1))
         half_width = float(student_t.ppf((1 + level) / 2, count - 1)) * sd / count**0.5
+        half_width *= (1 + count * test_share_ratio) ** 0.5
     estimate = float(used.mean()) if count else float("nan")
     return MeanInterval(
         estimate=estimate,
@@ -59,7 +64,7 @@ def mean_interval(values: Real[Array, " replicates"], *, level: float = 0.95) ->
         level=level,
         replicates=count,
         dropped=len(values) - count,
-        method="t interval over replicates",
+        method="corrected resampled t interval over folds" if test_share_ratio else "t interval over replicates",
     )
 
 

@@ -92,6 +92,8 @@ def _evidence_facts(context: Context) -> dict[str, Any]:
         "patients": len(np.unique(np.concatenate([run.patients for run in context.runs]))),
         "patient_unit": "image" if context.plan["data"]["groups"] is None else "patient",
         "official_split": context.study.data.split.official,
+        "split_kind": context.study.data.split.kind,
+        "sites": context.units.sites or None,
         "registered": context.registered.first,
         "changes": list(context.registered.changes),
         "exploratory": context.registered.exploratory,

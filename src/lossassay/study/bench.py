@@ -14,7 +14,7 @@ from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
 from lossassay.study.store import explained, write_json
 
-TRAIN, VALIDATION, TEST = 0, 1, 2  # values in splits.npy
+TRAIN, VALIDATION, TEST, NO_PART = 0, 1, 2, 3  # values in splits.npy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Bench:
         images: The memory-mapped image array.
         labels: int64 [N], or multi-hot float32 [N K].
         groups: Keyed hash of each row's group, or None.
-        parts: uint8 [replicates N]: training 0, validation 1, test 2.
+        parts: uint8 [replicates N]: training 0, validation 1, test 2, in no part 3.
     """
 
     plan: dict[str, Any]
@@ -45,9 +45,10 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
         facts: plan.json; see `study.describe`.
     """
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
-    parts = np.full((len(plan.splits), len(rows)), TRAIN, dtype=np.uint8)
+    parts = np.full((len(plan.splits), len(rows)), NO_PART, dtype=np.uint8)
     for replicate, own in enumerate(plan.splits):
-        parts[replicate, own.validation], parts[replicate, own.test] = VALIDATION, TEST
+        for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
+            parts[replicate, chosen] = part
     with explained(folder):
         rows.write_parquet(folder / "rows.parquet")
         np.save(folder / "splits.npy", parts)

@@ -10,8 +10,10 @@ import polars as pl
 
 from lossassay import stats
 from lossassay.engine.spec import Array
+from lossassay.study.bench import NO_PART
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context
+from lossassay.study.units import by_replicate
 
 Found = tuple[bool | None, dict[str, Any]]  # passed, failed or not applicable; what the sentence needs
 
@@ -46,8 +48,9 @@ def _too_few_replicates(context: Context) -> Found:
     evidence = context.study.evidence
     method: Literal["t", "sign_flip_max_t"] = "t" if evidence.method == "t" else "sign_flip_max_t"
     needed = stats.fewest_replicates(method, evidence.alpha, max(1, len(context.stages.family)))
-    fields = {"replicates": evidence.most, "needed": needed, "method": evidence.method}
-    return evidence.most >= needed, fields
+    count = context.units.count(evidence.most)
+    fields = {"replicates": count, "needed": needed, "method": evidence.method}
+    return count >= needed, fields
 
 
 def _margin_below_resolution(context: Context) -> Found:
@@ -91,7 +94,11 @@ def _group_overlap(context: Context) -> Found:
         return None, {"groups": 0}
     parts = np.load(context.folder / "splits.npy")[:, rows["place"].to_numpy()]
     lowest_and_highest = [
-        rows.select("group").with_columns(part=pl.Series(own)).group_by("group").agg(pl.col("part").n_unique() > 1)
+        rows.select("group")
+        .with_columns(part=pl.Series(own))
+        .filter(pl.col("part") != NO_PART)
+        .group_by("group")
+        .agg(pl.col("part").n_unique() > 1)
         for own in parts
     ]
     shared = max(int(found["part"].sum()) for found in lowest_and_highest)
@@ -169,10 +176,11 @@ def control_rows(context: Context) -> Iterator[dict[str, Any]]:
     """Return how far the reference arm lies from itself, with other weights and order on the same splits."""
     own = {run.replicate: run for run in context.of(context.study.reference)}
     both = [(own[run.replicate], run) for run in context.control if run.replicate in own]
-    level = 1 - context.study.evidence.alpha
+    level, replicates = 1 - context.study.evidence.alpha, context.study.evidence.most
     for metric in context.metric_names() if both else ():
         values = np.array([a.values[metric] - b.values[metric] for a, b in both])
-        mean, spread = stats.mean_interval(values, level=level), stats.sd_interval(values, level=level)
+        placed = by_replicate([(a.replicate, value) for (a, _), value in zip(both, values, strict=True)], replicates)
+        mean, spread = context.units.mean_interval(placed, level=level), stats.sd_interval(values, level=level)
         yield {
             "metric": metric,
             "replicates": mean.replicates,

@@ -15,14 +15,13 @@ from lossassay.study.patients import differences
 from lossassay.study.population_extras import beside_population
 from lossassay.study.stopping import score_table
 
-SCOPES = ("procedure", "population")
 _DIVERGED: stats.Reason = "verdicts with and without diverged replicates differ"
 
 
 def comparison_rows(context: Context) -> Iterable[dict[str, Any]]:
     """Return the rows of the table of comparisons."""
     for metric in context.metric_names():
-        for scope in SCOPES:
+        for scope in context.units.scopes:
             primary = metric == context.metric and scope == context.study.evidence.scope
             judged = judge(context, metric, scope)
             words = verdicts(context, judged) if primary else {}
@@ -92,7 +91,9 @@ def look_rows(context: Context) -> Iterator[dict[str, Any]]:
 
 
 def resolution(context: Context, scope: str) -> float | None:
-    """Return the smallest margin that every pair of the primary metric could show in a scope."""
+    """Return the smallest margin that every pair of the primary metric could show in a scope; None: not known."""
+    if scope not in context.units.scopes:
+        return None
     found = [judged.smallest_margin for judged in judge(context, context.metric, scope).values()]
     known = [value for value in found if isfinite(value)]
     return max(known) if known else None
@@ -159,15 +160,18 @@ def _words(
 def _more(context: Context, pair: Pair, judged: Judged) -> stats.MoreReplicates | None:
     own = differences(context.table[pair[0]], context.table[pair[1]], context.metric)
     own = own[np.isfinite(own)]
+    if context.units.sites:  # more replicates are no more sites
+        return None
     if context.missing or len(own) < 2 or np.ptp(own) == 0:  # an unfinished study goes on by itself
         return None
+    sd = float(own.std(ddof=1))
     return stats.more_replicates(
         estimate=judged.difference.estimate,
-        sd=float(own.std(ddof=1)),
+        sd=sd,
         replicates=len(own),
         alpha=context.study.evidence.alpha / len(context.stages.family),
         margin=context.study.evidence.margin,
-        patient_error=judged.patient_floor,
+        patient_error=sd * context.units.test_share_ratio**0.5 or judged.patient_floor,
     )
 
 

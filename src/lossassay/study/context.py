@@ -11,6 +11,7 @@ from lossassay.study.registered import Registered, read_registered
 from lossassay.study.results import read_plan
 from lossassay.study.runs import Run, RunReader
 from lossassay.study.stopping import Stages, same_function_pairs
+from lossassay.study.units import Units, units_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,11 @@ class Context:
     def same(self) -> set[tuple[str, str]]:
         """Pairs of arms that were found to be one function before training."""
         return same_function_pairs(self.plan)
+
+    @property
+    def units(self) -> Units:
+        """What counts as one observation."""
+        return units_of(self.study.data.split, self.plan["data"].get("split", {}).get("sites") or 0)
 
     @property
     def task(self) -> Any:

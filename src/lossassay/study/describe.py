@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossassay.data.cache import ImageCache
+from lossassay.data.sites import site_names
 from lossassay.study.machine import environment
 from lossassay.study.plan import RESULTS_VERSION, Plan
 
@@ -57,6 +58,7 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
     else:
         counts = np.bincount(plan.labels, minlength=len(manifest.class_names)).tolist()
     groups = manifest.rows["group"]
+    sites = len(site_names(manifest)) if plan.study.data.split.kind == "leave_one_out" else None
     return {
         "rows": len(manifest.rows),
         "class_names": list(manifest.class_names),
@@ -67,6 +69,7 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
         "pixel_type": str(cache.images.dtype),
         "groups": None if groups.null_count() == len(groups) else groups.n_unique(),
         "sources": dict(Counter(s for s in manifest.rows["source"].to_list() if s is not None)),
+        "split": {"kind": plan.study.data.split.kind, "official": plan.study.data.split.official, "sites": sites},
         "cache_bytes": cache.images.nbytes,
         "digest": cache.digest,
         "parts": [
@@ -76,6 +79,7 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
                 "validation": len(own.validation),
                 "test": len(own.test),
                 "largest_share_error": own.largest_share_error,
+                **({"left_out": own.left_out} if own.left_out else {}),
             }
             for replicate, own in enumerate(plan.splits)
         ],

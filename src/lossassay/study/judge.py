@@ -1,6 +1,6 @@
 """Intervals of every judged pair for one yardstick in one scope, by the rule that the study chose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -65,20 +65,31 @@ def _judge(context: Context, metric: str, scope: str, without_diverged: bool) ->
 
 
 def _fixed(context: Context, scores: Array) -> list[Judged]:
-    evidence, pairs = context.study.evidence, context.stages.family
-    by_t = stats.paired_differences(scores, pairs, alpha=evidence.alpha, family_size=len(pairs))
-    by_flips = stats.max_t(scores, pairs, alpha=evidence.alpha)
+    evidence, family, units = context.study.evidence, context.stages.family, context.units
+    observed, pairs = units.observations(scores, family)
+    by_t = stats.paired_differences(
+        observed, pairs, alpha=evidence.alpha, family_size=len(pairs), test_share_ratio=units.test_share_ratio
+    )
+    by_flips = stats.max_t(observed, pairs, alpha=evidence.alpha)
     holm = stats.holm(np.array([found.p_value for found in by_t]))
     chosen = by_flips if evidence.method == "sign_flip" else by_t
     return [
         Judged(
-            difference=difference,
+            difference=_of_replicates(context, difference, units.replicates(scores, family[index])),
             smallest_margin=(difference.high - difference.low) / 2,
             p_holm=float(holm[index]),
-            p_max_t=by_flips[index].p_adjusted,
+            p_max_t=float("nan") if units.test_share_ratio else by_flips[index].p_adjusted,  # folds are dependent
         )
         for index, difference in enumerate(chosen)
     ]
+
+
+def _of_replicates(context: Context, found: stats.PairedDifference, replicates: int) -> stats.PairedDifference:
+    """Count what was trained; where sites are the unit, the method says how many there are."""
+    if not context.units.sites:
+        return found
+    words = f"{found.method.replace('over replicates', 'over sites')}, {found.num_pairs} sites"
+    return replace(found, num_pairs=replicates, method=words)
 
 
 def _population(context: Context, metric: str, scores: Array) -> list[Judged]:

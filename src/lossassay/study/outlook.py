@@ -1,7 +1,7 @@
 """What a study could show, before it is trained: from a stated spread, an earlier study or a pilot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from lossassay import stats
 from lossassay.config import Study
+from lossassay.data.sites import site_names
 from lossassay.engine.seeds import derive
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study.context import read_context
 from lossassay.study.family import family, looks_of
 from lossassay.study.patients import differences
 from lossassay.study.plan import Plan
+from lossassay.study.units import Units, units_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,21 @@ def outlook(plan: Plan, spread: Spread | None) -> Outlook:
     evidence = plan.study.evidence
     same = {(pair.arm_a, pair.arm_b) for pair in plan.identities if pair.relation == "same function"}
     size = len(family(plan.study, same))
-    design = None
-    if spread is not None and size and evidence.most >= 2:
+    units = units_of(plan.study.data.split, len(site_names(plan.manifest)))
+    design, looks = None, looks_of(evidence)
+    if units.sites:
+        looks = stats.Looks(kind="fixed", first=units.count(evidence.most), last=units.count(evidence.most))
+    if spread is not None and size and looks.last >= 2:
         design = stats.design(
-            looks=looks_of(evidence), sd=spread.sd, alpha=evidence.alpha, family_size=size, margin=evidence.margin
+            looks=looks,
+            sd=spread.sd,
+            alpha=evidence.alpha,
+            family_size=size,
+            margin=evidence.margin,
+            test_share_ratio=units.test_share_ratio,
         )
     found = Outlook(family_size=size, spread=spread, design=design, problems=())
-    return Outlook(family_size=size, spread=spread, design=design, problems=tuple(_problems(plan.study, found)))
+    return replace(found, problems=tuple(_problems(plan.study, found, units)))
 
 
 def refuse(study: Study, found: Outlook) -> None:
@@ -102,10 +112,11 @@ def earlier_spread(folder: Path, metric: str, noun: str = "earlier runs") -> Spr
     spreads, replicates = [], 0
     for a, b in context.stages.family:
         own = differences(context.table[a], context.table[b], metric)
+        replicates = max(replicates, int(np.isfinite(own).sum()))
+        own = context.units.values(own)
         own = own[np.isfinite(own)]
         if len(own) >= 2:
             spreads.append(float(own.std(ddof=1)))
-            replicates = max(replicates, len(own))
     if not spreads or max(spreads) == 0:
         raise DataError(
             f"The runs in {folder} show no spread: expected two or more replicates of two or more arms that are "
@@ -123,10 +134,16 @@ def pilot_of(study: Study, replicates: int) -> Study:
         replicates: 2 or more.
 
     Raises:
-        DataError: If there are fewer.
+        DataError: If there are fewer, or if they are no whole repetitions of folds.
     """
     if replicates < 2:
         raise DataError(f"A pilot of {replicates} replicates shows no spread. Ask for 2 or more.")
+    split = study.data.split
+    if split.kind == "cross_validation" and replicates % split.folds:
+        raise DataError(
+            f"A pilot of {replicates} replicates is no whole repetition of {split.folds} folds. Ask for a multiple of "
+            f"{split.folds}."
+        )
     changes = {
         "replicates": replicates,
         "control": False,
@@ -178,22 +195,22 @@ def _stopping_in_words(design: stats.Design) -> str:
     return words
 
 
-def _problems(study: Study, found: Outlook) -> Iterator[str]:
+def _problems(study: Study, found: Outlook, units: Units) -> Iterator[str]:
     evidence, design = study.evidence, found.design
     if not found.family_size:
         return
-    floor = stats.floor_in_words(evidence.method, evidence.most, evidence.alpha)
+    floor = stats.floor_in_words(evidence.method, units.count(evidence.most), evidence.alpha)
     if floor is not None:
         yield f"evidence.replicates: {floor}"
     if design is not None and evidence.margin is not None and design.smallest_margin >= evidence.margin:
         yield (
-            f"evidence.margin: {evidence.margin:g} is below what {design.replicates} replicates can show with this "
-            f"spread, {_number(design.smallest_margin)}: nothing would be called equivalent; ask for more replicates"
+            f"evidence.margin: {evidence.margin:g} is below what {design.replicates} {units.noun} can show with this "
+            f"spread, {_number(design.smallest_margin)}: nothing would be called equivalent; ask for more {units.noun}"
         )
     if design is not None and not isfinite(design.detectable_80):
         yield (
-            f"evidence.replicates: with {design.replicates} replicates and {found.family_size} pairs no difference of "
-            "less than 20 spreads would be found; ask for more replicates or compare fewer arms"
+            f"evidence.replicates: with {design.replicates} {units.noun} and {found.family_size} pairs no difference "
+            f"of less than 20 spreads would be found; ask for more {units.noun} or compare fewer arms"
         )
 
 

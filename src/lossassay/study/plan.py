@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from lossassay.config.schema import SplitConfig
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.manifest import Manifest
-from lossassay.data.split import Split, split
+from lossassay.data.split import Split
+from lossassay.data.split_kinds import replicate_splits
 from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
 from lossassay.engine.spec import Array, EngineChoice, RunSpec
 from lossassay.errors import StudyFileError
@@ -117,7 +118,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         run_memory_bytes=run_memory_bytes(study.training.batch_size, activations),
         identities=tuple(find_identities(study, labels, classes)),
         gradient_scales=gradient_scales(study, labels, classes),
-        runs=tuple(_planned_runs(study, cache.digest, seeds, engine, metric)),
+        runs=tuple(_planned_runs(study, cache.digest, seeds, splits, engine, metric)),
     )
 
 
@@ -135,15 +136,11 @@ def labels_of(column: pl.Series, task: Task) -> Array:
 
 
 def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split, ...]:
-    known: dict[int, Split] = {}
-    for own in seeds:
-        if own.split not in known:
-            known[own.split] = split(manifest, study.data.split, seed=own.split)
-    return tuple(known[own.split] for own in seeds)
+    return replicate_splits(manifest, study.data.split, [own.split for own in seeds])
 
 
 def _planned_runs(
-    study: Study, digest: str, seeds: list[Seeds], engine: EngineChoice, metric: str
+    study: Study, digest: str, seeds: list[Seeds], splits: Sequence[Split], engine: EngineChoice, metric: str
 ) -> Iterator[PlannedRun]:
     reference = next(arm for arm in study.arms if arm.name == study.reference)
     for replicate, own in enumerate(seeds):
@@ -160,17 +157,19 @@ def _planned_runs(
                 engine=engine.of(training),
                 metric=metric,
             )
-            yield PlannedRun(id=run_id(spec, study, digest), arm=name, replicate=replicate, spec=spec)
+            yield PlannedRun(
+                id=run_id(spec, study, digest, splits[replicate]), arm=name, replicate=replicate, spec=spec
+            )
 
 
-def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
+def run_id(spec: RunSpec, study: Study, data_digest: str, parts: Split) -> str:
     """Return the hash of everything that determines a run; the name of an arm or a study is no part of it."""
     training = spec.training.model_dump(mode="json", exclude={"device", "precision", "kernels", "threads"})
     everything = {
         "results_version": _TRAINING_VERSION,
         "torch": torch.__version__,
         "data": data_digest,
-        "split": _split_facts(study.data.split),
+        "split": _split_facts(study.data.split, parts),
         "loss": spec.loss,
         "hyper_parameters": spec.hyper_parameters,
         **({"source": own_source(spec.loss)} if is_own(spec.loss) else {}),
@@ -183,9 +182,18 @@ def run_id(spec: RunSpec, study: Study, data_digest: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def _split_facts(split: SplitConfig) -> dict[str, Any]:
-    """Return what names a split; a plain hold-out is named as it was before there were other kinds."""
-    return split.model_dump(mode="json", exclude={"kind", "folds", "by"} if split.kind == "holdout" else None)
+def _split_facts(split: SplitConfig, parts: Split) -> dict[str, Any]:
+    """Return what names a split; a plain hold-out is named as it was before there were other kinds.
+
+    Of the other kinds the rows themselves are part of the name: they depend on sources and times, which the digest of
+    the data leaves out.
+    """
+    if split.kind == "holdout":
+        return split.model_dump(mode="json", exclude={"kind", "folds", "by"})
+    digest = hashlib.blake2b(digest_size=16)
+    for rows in (parts.train, parts.validation, parts.test):
+        digest.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
+    return split.model_dump(mode="json", exclude={"by"}) | {"rows": digest.hexdigest()}
 
 
 def _model_facts(study: Study, images: Array, num_outputs: int) -> tuple[ModelDescription, int]:

@@ -63,7 +63,8 @@ def _corrected(context: Context, pair: Pair) -> dict[str, Any]:
 
 def redrawn(context: Context) -> bool:
     """Whether each replicate has a test part of its own."""
-    return "split" in context.study.evidence.vary and not context.study.data.split.official
+    split = context.study.data.split
+    return "split" in context.study.evidence.vary and not split.official and split.kind != "time"
 
 
 def _known(value: float) -> float | None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.config import Study
+from lossassay.config.schema import SplitConfig
 from lossassay.study.store import write_json
 
 _FILE = "registered.json"
-_KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates")
+_KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates", "split")
+_DRAWN = "hold-out"  # also of folders that were made before there were other kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,9 @@ def register(folder: Path, study: Study, metric: str) -> Registered:
         found = Registered(first=rule, now=rule)
     else:
         known = read_registered(folder)
-        changed = [key for key in _KEYS if known.now.get(key) != rule[key]]
-        changes = [_in_words(key, known.now.get(key), rule[key]) for key in changed]
+        before = {"split": _DRAWN} | known.now
+        changed = [key for key in _KEYS if before.get(key) != rule[key]]
+        changes = [_in_words(key, before.get(key), rule[key]) for key in changed]
         found = Registered(
             first=known.first,
             now=rule,
@@ -74,9 +77,17 @@ def read_registered(folder: Path) -> Registered:
 
 
 def _rule(study: Study, metric: str) -> dict[str, Any]:
-    return {"metric": metric} | {
-        key: value for key, value in study.evidence.model_dump(mode="json").items() if key in _KEYS and key != "metric"
-    }
+    evidence = study.evidence.model_dump(mode="json").items()
+    stated = {key: value for key, value in evidence if key in _KEYS and key != "metric"}
+    return {"metric": metric} | stated | {"split": _split_in_words(study.data.split)}
+
+
+def _split_in_words(split: SplitConfig) -> str:
+    """Name the kind, on which the meaning of a verdict rests; shares are no part of it."""
+    if split.kind == "cross_validation":
+        return f"cross-validation with {split.folds} folds"
+    words = {"holdout": _DRAWN, "leave_one_out": "one site left out", "time": "the newest tested"}
+    return words[split.kind]
 
 
 def _in_words(key: str, before: Any, now: Any) -> str:

@@ -12,6 +12,7 @@ from lossassay.study.comparisons import comparison_rows, look_rows, rank_rows
 from lossassay.study.context import Context
 from lossassay.study.patients import influences_of
 from lossassay.study.results import TABLES, column_type
+from lossassay.study.units import by_replicate
 
 _ROC_GRID = np.linspace(0, 1, 101)
 _WORST = 12  # errors kept per arm
@@ -59,9 +60,9 @@ def _arms(context: Context) -> Iterable[dict[str, Any]]:
     for arm, runs in zip(context.arms, context.table, strict=True):
         for metric in [*context.metric_names(), "own_loss"]:
             values = np.array([np.nan if run is None else run.values[metric] for run in runs])
-            found = stats.mean_interval(values, level=level)
+            found = context.units.mean_interval(values, level=level)
             low = high = float("nan")
-            if metric != "own_loss" and found.replicates > 1:
+            if metric != "own_loss" and found.replicates > 1 and "population" in context.units.scopes:
                 population = stats.population_mean(values, influences_of(runs, metric), level=level)
                 low, high = population.low, population.high
             yield {
@@ -80,10 +81,13 @@ def _arms(context: Context) -> Iterable[dict[str, Any]]:
 def _per_class(context: Context) -> Iterable[dict[str, Any]]:
     level = 1 - context.study.evidence.alpha
     for arm in context.arms:
-        found = [metrics.per_class(run.labels, run.probabilities, task=context.task) for run in context.of(arm)]
+        runs = context.of(arm)
+        found = [metrics.per_class(run.labels, run.probabilities, task=context.task) for run in runs]
         for metric in found[0] if found else ():
             for index, name in enumerate(context.classes):
-                interval = stats.mean_interval(np.array([values[metric][index] for values in found]), level=level)
+                own = [(run.replicate, values[metric][index]) for run, values in zip(runs, found, strict=True)]
+                placed = by_replicate(own, context.study.evidence.most)
+                interval = context.units.mean_interval(placed, level=level)
                 yield {
                     "arm": arm,
                     "class": name,
