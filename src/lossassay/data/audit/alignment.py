@@ -5,7 +5,6 @@ place are found by the inverse compositional form of Gauss and Newton's method (
 doi:10.1023/B:VISI.0000011205.11775.fd), first on blurred thumbnails of half the size, then on whole ones.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -69,17 +68,20 @@ def differences(thumbnails: Thumbnails, first: Rows, second: Rows, *, refine: bo
     if len(first) == 0:
         return np.empty(0, dtype=np.float32)
     blocks = [slice(start, start + _PAIRS_AT_ONCE) for start in range(0, len(first), _PAIRS_AT_ONCE)]
+
+    def compare(block: slice) -> Floats:
+        template, moved = (thumbnails[rows[block]].astype(np.float32) for rows in (first, second))
+        return _differences(template, moved, refine)
+
     with ThreadPoolExecutor(core_count()) as pool:
-        work: Callable[[slice], Floats] = lambda part: _differences(  # noqa: E731
-            thumbnails[first[part]].astype(np.float32), thumbnails[second[part]].astype(np.float32), refine
-        )
-        return np.concatenate(list(pool.map(work, blocks)))
+        return np.concatenate(list(pool.map(compare, blocks)))
 
 
 def _differences(template: Floats, moved: Floats, refine: bool) -> Floats:
     side = template.shape[-1]
+    coarse_template, coarse_moved = (blur(shrink(planes, side // 2), _COARSE_BLUR_PX) for planes in (template, moved))
     motion = np.zeros((len(template), 3), dtype=np.float32)  # scaling, move down, move right
-    motion = _align(*(blur(shrink(planes, side // 2), _COARSE_BLUR_PX) for planes in (template, moved)), motion, _COARSE_STEPS)
+    motion = _align(coarse_template, coarse_moved, motion, _COARSE_STEPS)
     if refine:
         motion = _align(template, moved, motion, _FINE_STEPS)
     level = _level(side)
@@ -94,7 +96,7 @@ def _align(template: Floats, moved: Floats, motion: Floats, steps: int) -> Float
     slopes = _slopes(template, level)  # [P 3 Q]
     curvature = slopes @ slopes.transpose(0, 2, 1)
     damping = _DAMPING * np.trace(curvature, axis1=1, axis2=2)[:, None, None] / 3 + 1e-12
-    curvature = curvature + damping * np.eye(3, dtype=np.float32)
+    curvature = np.asarray(curvature + damping * np.eye(3), dtype=np.float32)
     for _ in range(steps):
         error = (_unit(_warp(moved, motion, level)) - still).reshape(len(still), -1, 1)
         motion = _moved_back(motion, np.linalg.solve(curvature, slopes @ error)[:, :, 0])
@@ -110,20 +112,15 @@ def _slopes(template: Floats, level: _Level) -> Floats:
     stacked = np.stack([scaling, down, right], axis=1)
     scale = np.sqrt(((inside - inside.mean(axis=(1, 2), keepdims=True)) ** 2).sum(axis=(1, 2)))
     stacked = stacked / np.maximum(scale, 1e-6)[:, None, None, None]
-    return stacked.reshape(len(template), 3, -1).astype(np.float32)
+    return np.asarray(stacked.reshape(len(template), 3, -1), dtype=np.float32)
 
 
 def _moved_back(motion: Floats, step: Floats) -> Floats:
     """Compose a motion with the inverse of a step of the template."""
     scaling = (1 + motion[:, :1]) / (1 + np.clip(step[:, :1], -0.5, 0.5)) - 1
     moves = motion[:, 1:] - (1 + scaling) * step[:, 1:]
-    return np.concatenate(
-        [
-            np.clip(scaling, -_LARGEST_SCALING, _LARGEST_SCALING),
-            np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE),
-        ],
-        axis=1,
-    ).astype(np.float32)
+    limited = [np.clip(scaling, -_LARGEST_SCALING, _LARGEST_SCALING), np.clip(moves, -_LARGEST_MOVE, _LARGEST_MOVE)]
+    return np.concatenate(limited, axis=1, dtype=np.float32)
 
 
 def _warp(planes: Floats, motion: Floats, level: _Level) -> Floats:
@@ -137,11 +134,11 @@ def _warp(planes: Floats, motion: Floats, level: _Level) -> Floats:
 def _reading_weights(level: _Level, scaling: Floats, move: Floats) -> Floats:
     places = (level.places * (1 + scaling) + move + np.float32(0.5)) * np.float32(level.side_px) - np.float32(0.5)
     pixels = np.arange(level.side_px, dtype=np.float32)
-    return np.maximum(0, 1 - np.abs(places[:, :, None] - pixels))
+    return np.asarray(np.maximum(0, 1 - np.abs(places[:, :, None] - pixels)), dtype=np.float32)
 
 
 def _unit(planes: Floats) -> Floats:
     """Give each plane mean 0 and length 1; a flat one stays 0."""
     centred = planes - planes.mean(axis=(1, 2), keepdims=True)
     length = np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-6)
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-6), dtype=np.float32)

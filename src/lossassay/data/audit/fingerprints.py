@@ -38,8 +38,7 @@ class Fingerprints:
     @property
     def flat(self) -> npt.NDArray[np.bool_]:
         """[N] whether an image shows nothing."""
-        empty: npt.NDArray[np.bool_] = ~self.vectors.any(axis=1)
-        return empty
+        return np.asarray(~self.vectors.any(axis=1), dtype=np.bool_)
 
 
 def fingerprints(images: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> Fingerprints:
@@ -94,7 +93,8 @@ def _grey_planes(images: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> Float
 def _standardised(planes: Floats) -> Floats:
     centred = planes - planes.mean(axis=(1, 2), keepdims=True)
     scale = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True))
-    return np.where(scale < _SMALLEST_SCALE, 0, centred / np.maximum(scale, _SMALLEST_SCALE)).astype(np.float32)
+    shown = np.where(scale < _SMALLEST_SCALE, 0, centred / np.maximum(scale, _SMALLEST_SCALE))
+    return np.asarray(shown, dtype=np.float32)
 
 
 def _shrinking_weights(source_px: int, target_px: int) -> Floats:
@@ -102,7 +102,7 @@ def _shrinking_weights(source_px: int, target_px: int) -> Floats:
     centres = (np.arange(target_px) + 0.5) * scale
     distances = np.abs(np.arange(source_px) + 0.5 - centres[:, None]) / scale
     weights = np.maximum(0, 1 - distances)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _vectors(thumbnails: npt.NDArray[np.float16]) -> Floats:
@@ -120,4 +120,4 @@ def _vectors(thumbnails: npt.NDArray[np.float16]) -> Floats:
     weights = np.maximum(variances, max(variances[0] * _SMALLEST_SHARE, 1e-12)) ** -0.25
     vectors = small @ (directions * weights).astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return np.asarray(np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0), dtype=np.float32)

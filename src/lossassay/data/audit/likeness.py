@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 NEIGHBOURS = 8  # looked at for each image
-LARGEST_LOG_CHANCE = -9.2  # chosen on half of the data of benchmarks/near_duplicates: one image in ten thousand
+LARGEST_LOG_CHANCE = -10.5  # chosen on half of the originals of benchmarks/near_duplicates
 _WORTH_A_SECOND_LOOK = -4.0
 _REFERENCE = 2  # the third nearest: one or two copies of an image leave it alone
 _REFERENCE_FLOOR = 0.01  # quantile of all references: some sets of many copies leave the others' references alone
