@@ -127,8 +127,7 @@ def _warp(planes: Floats, motion: Floats, level: _Level) -> Floats:
     """Read each plane at the places that its motion sends the compared pixels to, between pixels linearly."""
     down = _reading_weights(level, motion[:, :1], motion[:, 1:2])
     right = _reading_weights(level, motion[:, :1], motion[:, 2:3])
-    warped: Floats = down @ planes @ right.transpose(0, 2, 1)
-    return warped
+    return np.asarray(down @ planes @ right.transpose(0, 2, 1), dtype=np.float32)
 
 
 def _reading_weights(level: _Level, scaling: Floats, move: Floats) -> Floats:

@@ -70,8 +70,7 @@ def shrink(planes: Floats, side_px: int) -> Floats:
     if planes.shape[-1] == side_px:
         return planes
     weights = _shrinking_weights(planes.shape[-1], side_px)
-    shrunk: Floats = weights @ planes @ weights.T
-    return shrunk
+    return np.asarray(weights @ planes @ weights.T, dtype=np.float32)
 
 
 def blur(planes: Floats, width_px: float) -> Floats:
@@ -79,8 +78,7 @@ def blur(planes: Floats, width_px: float) -> Floats:
     places = np.arange(planes.shape[-1])
     weights = np.exp(-0.5 * ((places[:, None] - places) / width_px) ** 2)
     weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    blurred: Floats = weights @ planes @ weights.T
-    return blurred
+    return np.asarray(weights @ planes @ weights.T, dtype=np.float32)
 
 
 def _grey_planes(images: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> Floats:
@@ -93,7 +91,7 @@ def _grey_planes(images: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> Float
 def _standardised(planes: Floats) -> Floats:
     centred = planes - planes.mean(axis=(1, 2), keepdims=True)
     scale = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True))
-    shown = np.where(scale < _SMALLEST_SCALE, 0, centred / np.maximum(scale, _SMALLEST_SCALE))
+    shown = np.divide(centred, scale, out=np.zeros_like(centred), where=scale >= _SMALLEST_SCALE)
     return np.asarray(shown, dtype=np.float32)
 
 

@@ -98,7 +98,7 @@ def _out_of_fold(cache: ImageCache, rows: Rows, labels: Rows) -> Floats | None:
 
     vectors = fingerprints(cache.images, rows).vectors
     scale = vectors.std(axis=0)
-    vectors = vectors / np.where(scale > 0, scale, np.float32(1))
+    vectors /= np.where(scale > 0, scale, np.float32(1))
     folds = _folds(group_numbers(cache.manifest)[rows])
     classes = len(cache.manifest.class_names)
     probabilities = np.full((len(rows), classes), 1 / classes)

@@ -41,8 +41,8 @@ def neighbour_images(cache: ImageCache, found: Likeness | None = None) -> Iterat
     yield Finding(
         code="neighbour-images",
         severity="issue",
-        message=f"{counted(len(sequences), 'sequence')} of images look like slices of one volume, frames of one film or "
-        f"images of one patient: {len(members):,} images, {max(map(len, sequences))} in the largest. Without groups "
+        message=f"{counted(len(sequences), 'sequence')} of images look like slices of one volume, frames of one film "
+        f"or images of one patient: {len(members):,} images, {max(map(len, sequences))} in the largest. Without groups "
         "they can be in training and test at once.",
         advice="Name the patient's column in data.group, or a pattern for the path in data.group_pattern.",
         rows=tuple(members),
