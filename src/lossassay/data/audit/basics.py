@@ -7,7 +7,12 @@ import polars as pl
 
 from lossassay.config.schema import SplitConfig
 from lossassay.data.assign import Membership
-from lossassay.data.cache import ImageCache, pixel_digests
+from lossassay.data.audit.duplicates import exact_duplicates
+from lossassay.data.audit.label_conflicts import label_conflicts
+from lossassay.data.audit.likeness import likeness
+from lossassay.data.audit.near_duplicates import near_duplicates
+from lossassay.data.audit.neighbours import neighbour_images
+from lossassay.data.cache import ImageCache
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import PARTS, Finding, Manifest
 from lossassay.data.split import one_hot
@@ -27,9 +32,9 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
         Coded findings, besides those that stand in the manifest already (files that cannot be read, mixed modes).
     """
     manifest = data.manifest if isinstance(data, ImageCache) else data
-    duplicates = _duplicates(data) if isinstance(data, ImageCache) else ()
+    pictures = _pictures(data) if isinstance(data, ImageCache) else ()
     return (
-        *duplicates,
+        *pictures,
         *_group_overlap(manifest),
         *_tiny_classes(manifest, config or SplitConfig()),
         *_rare_labels(manifest),
@@ -38,54 +43,13 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
     )
 
 
-def _duplicates(cache: ImageCache) -> Iterator[Finding]:
-    rows = cache.manifest.rows.with_columns(
-        pixels=pl.Series(pixel_digests(cache), dtype=pl.String),
-        together=pl.Series(group_numbers(cache.manifest), dtype=pl.Int64),
-        labels=_label_texts(cache.manifest),
-    )
-    sets = rows.group_by("pixels", maintain_order=True).agg(
-        pl.col("row"), pl.col("path"), pl.col("labels").n_unique(), pl.col("together").n_unique(), size=pl.len()
-    )
-    sets = sets.filter(pl.col("size") > 1)
-    across = sets.filter(pl.col("labels") > 1)
-    within = sets.filter(pl.col("labels") == 1, pl.col("together") > 1)
-    if len(across):
-        yield _duplicate_finding(
-            "duplicate-across-classes",
-            f"{_counted(across)} have the same pixels and different labels.",
-            "One of the labels is wrong, or both are: look at them, and correct or remove them.",
-            across,
-        )
-    if len(within):
-        yield _duplicate_finding(
-            "exact-duplicate",
-            f"{_counted(within)} have the same pixels and belong to different groups, so they can be in training and "
-            "test at once.",
-            "Remove the copies, or give them the same group.",
-            within,
-        )
-
-
-def _label_texts(manifest: Manifest) -> pl.Series:
-    labels = manifest.rows["label"]
-    return labels.cast(pl.List(pl.String)).list.join("") if manifest.task == "multi_label" else labels.cast(pl.String)
-
-
-def _counted(sets: pl.DataFrame) -> str:
-    images = int(sets["size"].sum())
-    return f"{images} images in {len(sets)} set{'s' if len(sets) > 1 else ''}"
-
-
-def _duplicate_finding(code: str, message: str, advice: str, sets: pl.DataFrame) -> Finding:
-    return Finding(
-        code=code,
-        severity="issue",
-        message=message,
-        advice=advice,
-        rows=tuple(sets["row"].explode().to_list()),
-        paths=tuple(sets["path"].explode().to_list()),
-    )
+def _pictures(cache: ImageCache) -> Iterator[Finding]:
+    """Look at the images themselves."""
+    found = likeness(cache)
+    yield from exact_duplicates(cache)
+    yield from near_duplicates(cache, found)
+    yield from neighbour_images(cache, found)
+    yield from label_conflicts(cache)
 
 
 def _group_overlap(manifest: Manifest) -> Iterator[Finding]:
