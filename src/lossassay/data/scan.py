@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lossassay.config.schema import DataConfig
 from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
+from lossassay.data.dicom.files import holds_dicom
+from lossassay.data.dicom.scan import scan_dicom
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
@@ -15,7 +17,9 @@ from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
 from lossassay.errors import DataError
 
-_FORMS = "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
+_FORMS = (
+    "class folders, a tree of DICOM files, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
+)
 
 
 def scan(data: DataConfig) -> Manifest:
@@ -23,8 +27,8 @@ def scan(data: DataConfig) -> Manifest:
 
     Args:
         data: The study's data section. `path` is a folder of class folders (also with train, val(idation) and test
-            above them), a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or the folder that holds
-            exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
+            above them), a tree of DICOM files, a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or
+            the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
 
     Returns:
         A manifest whose rows do not depend on the order of files or of table rows.
@@ -43,7 +47,7 @@ def _scan_any(data: DataConfig) -> Manifest:
     path = Path(data.path)
     if path.is_dir():
         archive = is_npz_folder(path)
-        return _scan_array(archive, data) if archive else _scan_folders(path, data)
+        return _scan_array(archive, data) if archive else _scan_tree(path, data)
     if not path.exists():
         raise DataError(f"There is no {path}. Expected {_FORMS}. Check data.path.")
     if path.suffix.lower() in TABLE_SUFFIXES:
@@ -51,6 +55,13 @@ def _scan_any(data: DataConfig) -> Manifest:
     if path.suffix.lower() == ".npz":
         return _scan_array(path, data)
     raise DataError(f"{path} is a {path.suffix or 'nameless kind of'} file. Expected {_FORMS}.")
+
+
+def _scan_tree(root: Path, data: DataConfig) -> Manifest:
+    names = list(_files_below(root))
+    if holds_dicom(root, names):
+        return scan_dicom(root, data, names)
+    return _scan_folders(root, data)
 
 
 def _scan_array(path: Path, data: DataConfig) -> Manifest:

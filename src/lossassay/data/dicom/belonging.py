@@ -97,9 +97,7 @@ def patients(labelled: Labelled, data: DataConfig) -> tuple[list[str | None], tu
     ]
     cells = [None if row[-1] is None else "\0".join(cell or "" for cell in row) for row in zip(*columns, strict=True)]
     findings = tuple(_patients_unknown(cells))
-    return [
-        cell or _of_one_study(header) for cell, header in zip(cells, labelled.headers, strict=True)
-    ], findings
+    return [cell or _of_one_study(header) for cell, header in zip(cells, labelled.headers, strict=True)], findings
 
 
 def _of_one_study(header: Header) -> str | None:

@@ -1,7 +1,7 @@
 """Deflated DICOM files, looked at before anything inflates them: a few kilobytes can become gigabytes."""
 
 import zlib
-from typing import IO
+from typing import BinaryIO
 
 from lossassay.data.dicom.reasons import BOMB, HEADER_DAMAGED, UnreadableDicom
 
@@ -12,7 +12,7 @@ _HEAD_BYTES = 65_536
 _STEP_BYTES = 2**20
 
 
-def refuse_bomb(file: IO[bytes]) -> bool:
+def refuse_bomb(file: BinaryIO) -> bool:
     """Inflate a deflated file step by step, keeping nothing, and refuse it at the limit.
 
     Args:
@@ -33,7 +33,7 @@ def refuse_bomb(file: IO[bytes]) -> bool:
     return deflated
 
 
-def _is_at_deflated_data(file: IO[bytes]) -> bool:
+def _is_at_deflated_data(file: BinaryIO) -> bool:
     """Whether the transfer syntax is the deflated one; the position is then where pydicom would inflate from."""
     from pydicom.filereader import _read_file_meta_info, read_preamble
 
@@ -43,7 +43,7 @@ def _is_at_deflated_data(file: IO[bytes]) -> bool:
     return str(syntax) == _DEFLATED.decode()
 
 
-def _inflate(file: IO[bytes]) -> None:
+def _inflate(file: BinaryIO) -> None:
     inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
         while not inflater.eof and (chunk := inflater.unconsumed_tail or file.read(_STEP_BYTES)):

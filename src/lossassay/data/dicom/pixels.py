@@ -63,13 +63,14 @@ def stored_pixels(data_set: Any, frame: int | None) -> Array:
     Raises:
         UnreadableDicom: If no installed decoder can read them.
     """
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     syntax = _transfer_syntax(data_set)
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise UnreadableDicom(PRIVATE_SYNTAX if syntax.is_private or syntax.name == syntax else _named(syntax)) from None
+        is_public = not syntax.is_private and syntax.name != syntax
+        raise UnreadableDicom(_named(syntax) if is_public else PRIVATE_SYNTAX) from None
     faster = _FASTER.get(str(syntax))
     for plugin in ([faster] if faster in decoder.available_plugins else []) + [""]:
         try:
@@ -95,7 +96,7 @@ def _transfer_syntax(data_set: Any) -> Any:
 
 
 def _named(syntax: Any) -> str:
-    return undecodable(syntax.name)
+    return undecodable(str(syntax.name))
 
 
 def _reason(error: Exception, syntax: Any) -> str:
@@ -107,7 +108,7 @@ def _reason(error: Exception, syntax: Any) -> str:
 def _with_palette(pixels: Array, data_set: Any) -> Array:
     if (as_text(data_set, "PhotometricInterpretation") or "").upper() != "PALETTE COLOR":
         return pixels
-    from pydicom.pixels import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut
 
     try:
         coloured = np.asarray(apply_color_lut(pixels, data_set))[..., :3]
@@ -120,4 +121,4 @@ def to_eight_bits(colours: Array, bits: int) -> Array:
     """Return [H W 3] colours in uint8, which is all that colour is read in."""
     if colours.dtype == np.uint8:
         return colours
-    return np.clip(colours >> max(0, bits - 8), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(colours >> max(0, bits - 8), 0, 255), dtype=np.uint8)

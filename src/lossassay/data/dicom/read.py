@@ -2,6 +2,7 @@
 
 import os
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,7 @@ def as_image(pixels: Array) -> Image.Image:
 def _preprocessed(pixels: Array, options: DecodeOptions) -> Array:
     if not options.preprocess:
         return pixels
-    from lossassay.data.preprocess import apply
-
+    apply = import_module("lossassay.data.preprocess").apply  # needs an extra of its own
     image = apply(pixels if pixels.ndim == 3 else pixels[..., None], options.preprocess)
     return np.asarray(image[..., 0] if image.shape[-1] == 1 else image)
 

@@ -90,7 +90,8 @@ def to_grey(stored: Values, rule: GreyRule) -> Values:
     if stored.dtype.kind in "iub" and int(high) - int(low) < stored.size:
         numbers = np.arange(int(low), int(high) + 1)
         present = None if rule.padding is None else np.isin(numbers, stored)
-        return _map(numbers, rule, present)[stored.astype(np.int64) - int(low)]
+        mapped = _map(numbers, rule, present)
+        return np.asarray(mapped[stored.astype(np.int64) - int(low)])
     return _map(stored, rule, None)
 
 
@@ -104,7 +105,7 @@ def _map(numbers: Values, rule: GreyRule, present: Values | None) -> Values:
     if is_padding is not None:
         grey = np.where(is_padding, 0.0, grey)
     highest, kind = (255, np.uint8) if rule.bits <= _KEEPS_ITS_RANGE_BITS else (65_535, np.uint16)
-    return np.rint(np.nan_to_num(grey) * highest).astype(kind)
+    return np.asarray(np.rint(np.nan_to_num(grey) * highest), dtype=kind)
 
 
 def _full_range(values: Values, rule: GreyRule, is_padding: Values | None, present: Values | None) -> FullRange:

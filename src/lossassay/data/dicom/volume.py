@@ -1,6 +1,7 @@
 """A DICOM series, or the frames of one object, as one volume."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, 
 from lossassay.data.dicom.reasons import TOO_FINE, UnreadableDicom
 from lossassay.data.dicom.spacing import spacing_of
 from lossassay.data.dicom.values import grey_rule, to_grey
-from lossassay.data.volumes import fit_array, scale_axis
+from lossassay.data.volumes import _scale_axis as scale_axis
+from lossassay.data.volumes import fit_array
 
 Array = npt.NDArray[Any]
+Slices = list[tuple[Any, int | None]]  # data set and frame of each
 
 UNEVEN = "DICOM series whose slices differ in size or colour"
 LARGEST_VOLUME_PX = 8 * LARGEST_IMAGE_PX
@@ -60,7 +63,7 @@ def read_volume(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
     return Decoded(b"", fitted.astype(fitted.dtype.newbyteorder("<")).tobytes(), words, size, format="DICOM", bits=bits)
 
 
-def _slices(item: Item) -> list[tuple[Any, int | None]]:
+def _slices(item: Item) -> Slices:
     """Return the data set and the frame of every slice."""
     from lossassay.data.dicom.read import open_data_set
 
@@ -68,14 +71,14 @@ def _slices(item: Item) -> list[tuple[Any, int | None]]:
     for data_set in data_sets:
         check_image(data_set, None)
     first = data_sets[0]
-    slices = [(one, None) for one in data_sets] if len(data_sets) > 1 else _frames(first)
+    slices: Slices = [(one, None) for one in data_sets] if len(data_sets) > 1 else _frames(first)
     pixels = (as_int(first, "Rows") or 0) * (as_int(first, "Columns") or 0) * len(slices)
     if pixels > LARGEST_VOLUME_PX:
         raise UnreadableDicom("", "too large")
     return slices
 
 
-def _frames(data_set: Any) -> list[tuple[Any, int | None]]:
+def _frames(data_set: Any) -> Slices:
     frames = range(num_frames(data_set))
     positions = [as_floats(of_frame(data_set, k, "PlanePositionSequence"), "ImagePositionPatient", 3) for k in frames]
     directions = [
@@ -90,7 +93,7 @@ def _stored(data_set: Any, frame: int | None) -> Array:
     return stored_pixels(data_set, frame)
 
 
-def _grey(values: Array, slices: list[tuple[Any, int | None]], middle: int, options: DecodeOptions) -> Array:
+def _grey(values: Array, slices: Slices, middle: int, options: DecodeOptions) -> Array:
     """Return [D H W 1]: every slice by its own slope and intercept, all by one window."""
     from lossassay.data.dicom.read import window_of
 
@@ -103,14 +106,14 @@ def _grey(values: Array, slices: list[tuple[Any, int | None]], middle: int, opti
         return to_grey(values, rules[middle])[..., None]
     rule = rules[middle]
     mapped = np.stack([own.modality(one) for own, one in zip(rules, values, strict=True)]).astype(np.float32)
-    return to_grey(mapped, rule.of_values())[..., None]
+    return to_grey(mapped, replace(rule, modality=lambda mapped: mapped, padding=None))[..., None]
 
 
 def _as_window(window: Any) -> str | tuple[float, float]:
     return window if isinstance(window, str) else (float(window[0]), float(window[1]))
 
 
-def _sides_mm(slices: list[tuple[Any, int | None]], middle: Any, frame: int | None) -> tuple[float, float, float] | None:
+def _sides_mm(slices: Slices, middle: Any, frame: int | None) -> tuple[float, float, float] | None:
     """Return distance of slices, height and width of a pixel in mm; None where the files do not say."""
     spacing = spacing_of(middle, frame)
     if spacing is None:
@@ -133,9 +136,7 @@ def _evenly_spaced(volume: Array, sides_mm: tuple[float, float, float] | None, t
     if sides_mm is None:
         return volume
     side = target_mm or min(sides_mm)
-    lengths = [
-        max(1, round(length * own / side)) for length, own in zip(volume.shape[:3], sides_mm, strict=True)
-    ]
+    lengths = [max(1, round(length * own / side)) for length, own in zip(volume.shape[:3], sides_mm, strict=True)]
     if math.prod(lengths) > LARGEST_VOLUME_PX:
         raise UnreadableDicom(TOO_FINE)
     if tuple(lengths) == volume.shape[:3]:
