@@ -10,6 +10,7 @@ from lossassay.config.schema import DataConfig
 from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
 from lossassay.data.dicom.files import holds_dicom
 from lossassay.data.dicom.scan import scan_dicom
+from lossassay.data.dicom.table import as_dicom
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
@@ -18,7 +19,7 @@ from lossassay.data.table import TABLE_SUFFIXES, scan_table
 from lossassay.errors import DataError
 
 _FORMS = (
-    "class folders, a tree of DICOM files, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
+    "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, a tree of DICOM files, or 'digits'"
 )
 
 
@@ -36,7 +37,7 @@ def scan(data: DataConfig) -> Manifest:
     Raises:
         DataError: If there is no such path, nothing to read in it, or something wrong with its labels.
     """
-    found = _scan_any(data)
+    found = as_dicom(_scan_any(data), data)
     return found if data.order is None else in_order(found, data.order)
 
 
@@ -58,7 +59,7 @@ def _scan_any(data: DataConfig) -> Manifest:
 
 
 def _scan_tree(root: Path, data: DataConfig) -> Manifest:
-    names = list(_files_below(root))
+    names = list(files_below(root))
     if holds_dicom(root, names):
         return scan_dicom(root, data, names)
     return _scan_folders(root, data)
@@ -82,7 +83,7 @@ def _refuse_columns(data: DataConfig, what: str) -> None:
 
 def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "class folders")
-    files = sorted((unicodedata.normalize("NFC", name), name) for name in _files_below(root))
+    files = sorted((unicodedata.normalize("NFC", name), name) for name in files_below(root))
     images = [(path, name) for path, name in files if path.lower().endswith(IMAGE_SUFFIXES)]
     above = _official_parts(path for path, _ in images)
     depth = 2 if above else 1
@@ -112,7 +113,7 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     )
 
 
-def _files_below(root: Path) -> Iterator[str]:
+def files_below(root: Path) -> Iterator[str]:
     """Posix paths of all files that are not hidden; a link back to a folder above it is not followed."""
     waiting = [""]
     while waiting:

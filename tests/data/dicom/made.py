@@ -19,7 +19,9 @@ def uid(*names: object) -> str:
     return str(generate_uid(entropy_srcs=[str(name) for name in names]))
 
 
-def made(pixels: np.ndarray | None, *, sop_class: str = CT, syntax: str = ExplicitVRLittleEndian, **tags: Any) -> Dataset:
+def made(
+    pixels: np.ndarray | None, *, sop_class: str = CT, syntax: str = ExplicitVRLittleEndian, **tags: Any
+) -> Dataset:
     """A data set of [H W], [F H W] or [H W 3] pixels; ``tags`` are set last, None removes one."""
     data_set = Dataset()
     data_set.SOPClassUID = sop_class

@@ -12,6 +12,7 @@ from lossassay.config.schema import DataConfig
 from lossassay.data.dicom.belonging import asked_keywords, exams, patients, sources, times
 from lossassay.data.dicom.extra import require_pydicom
 from lossassay.data.dicom.files import has_dicom_name, has_other_name, is_dicom_file
+from lossassay.data.dicom.findings import header_findings, ignored_findings, unreadable_findings
 from lossassay.data.dicom.frames import chosen_frames
 from lossassay.data.dicom.headers import Header, read_header
 from lossassay.data.dicom.labels import Labelled, label
@@ -43,7 +44,7 @@ def scan_dicom(root: Path, data: DataConfig, names: Sequence[str]) -> Manifest:
         reasons = " ".join(finding.message for finding in (*findings, *left_out))
         raise DataError(f"{root} holds no DICOM image that can be used. {reasons} Check data.path.")
     labelled = label(images, data, root)
-    found = (*findings, *left_out, *labelled.findings, *_header_findings(labelled.headers, data))
+    found = (*findings, *left_out, *labelled.findings, *header_findings(labelled.headers, data))
     return _manifest(root, data, labelled, found)
 
 
@@ -72,7 +73,7 @@ def read_tree(root: Path, names: Sequence[str], asked: Sequence[str]) -> tuple[l
         The objects, without directories, and findings on files that cannot be read or are something else.
     """
     headers: list[Header] = []
-    problems: dict[UnreadableDicomKey, list[str]] = {}
+    problems: dict[tuple[str, str], list[str]] = {}
     others: list[str] = []
     for name in sorted(names, key=lambda name: (unicodedata.normalize("NFC", name), name)):
         path = join_path(root, name)
@@ -87,71 +88,7 @@ def read_tree(root: Path, names: Sequence[str], asked: Sequence[str]) -> tuple[l
             continue
         if not header.is_directory:
             headers.append(header)
-    return headers, (*_unreadable(problems, len(headers)), *_others(others))
-
-
-UnreadableDicomKey = tuple[str, str]
-
-_WORDS = {"too large": "claim to be too large", "not readable": "cannot be opened"}
-
-
-def _unreadable(problems: dict[UnreadableDicomKey, list[str]], readable: int) -> list[Finding]:
-    total = readable + sum(len(names) for names in problems.values())
-    return [
-        Finding(
-            code="unreadable-image",
-            severity="issue",
-            message=f"{len(names)} of {total} DICOM files {_WORDS.get(problem, 'cannot be read')}"
-            f"{f' ({detail})' if detail else ''}; they are left out.",
-            advice="Copy them again, or remove them.",
-            paths=tuple(names),
-        )
-        for (problem, detail), names in sorted(problems.items())
-    ]
-
-
-def _others(names: Sequence[str]) -> list[Finding]:
-    if not names:
-        return []
-    return [
-        Finding(
-            code="ignored-files",
-            severity="note",
-            message=f"{len(names)} files in the tree are no DICOM and are ignored.",
-            advice="Nothing, unless they are images of the study: convert those to DICOM, or list all in a table.",
-            paths=tuple(names),
-        )
-    ]
-
-
-def _header_findings(headers: Sequence[Header], data: DataConfig) -> list[Finding]:
-    findings = []
-    burned = tuple(header.name for header in headers if header.is_burned_in)
-    if burned:
-        findings.append(
-            Finding(
-                code="burned-in",
-                severity="issue",
-                message=f"{len(burned)} of {len(headers)} DICOM images say that annotations are burned into their "
-                "pixels (BurnedInAnnotation is YES).",
-                advice="Look at them: text can name the patient, and can give the class away. Mask it or leave them "
-                "out.",
-                paths=burned,
-            )
-        )
-    unusable = tuple(header.name for header in headers if header.window is False)
-    if unusable and data.dicom.window == "file":
-        findings.append(
-            Finding(
-                code="window-unusable",
-                severity="note",
-                message=f"{len(unusable)} of {len(headers)} DICOM images name a window that cannot be used, such as a "
-                "width of 0; the full range of their values is shown in its place.",
-                advice="Set data.dicom.window = [centre, width] if they need the same window as the others.",
-                paths=unusable,
-            )
-        )
-    return findings
+    return headers, (*unreadable_findings(problems, len(headers)), *ignored_findings(others))
 
 
 @dataclass(frozen=True, kw_only=True)
