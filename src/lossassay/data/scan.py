@@ -37,7 +37,7 @@ def scan(data: DataConfig) -> Manifest:
     Raises:
         DataError: If there is no such path, nothing to read in it, or something wrong with its labels.
     """
-    found = as_dicom(_scan_any(data), data)
+    found = _scan_any(data)
     return found if data.order is None else in_order(found, data.order)
 
 
@@ -52,7 +52,7 @@ def _scan_any(data: DataConfig) -> Manifest:
     if not path.exists():
         raise DataError(f"There is no {path}. Expected {_FORMS}. Check data.path.")
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return scan_table(path, data)
+        return as_dicom(scan_table(path, data), data)
     if path.suffix.lower() == ".npz":
         return _scan_array(path, data)
     raise DataError(f"{path} is a {path.suffix or 'nameless kind of'} file. Expected {_FORMS}.")
@@ -123,10 +123,17 @@ def files_below(root: Path) -> Iterator[str]:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     yield name
                 elif not (entry.is_symlink() and Path(entry.path).resolve() in Path(entry.path).absolute().parents):
                     waiting.append(name)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _official_parts(paths: Iterator[str]) -> bool:
