@@ -38,7 +38,9 @@ def scan_dicom(root: Path, data: DataConfig, names: Sequence[str]) -> Manifest:
     """
     require_pydicom()
     _refuse_keys(data)
-    headers, findings = read_tree(root, names, asked_keywords(data))
+    headers, findings = read_tree(
+        root, [name for name in names if not _is_table_of_labels(root, name, data)], asked_keywords(data)
+    )
     images, left_out = split_off(headers)
     if not images:
         reasons = " ".join(finding.message for finding in (*findings, *left_out))
@@ -46,6 +48,10 @@ def scan_dicom(root: Path, data: DataConfig, names: Sequence[str]) -> Manifest:
     labelled = label(images, data, root)
     found = (*findings, *left_out, *labelled.findings, *header_findings(labelled.headers, data))
     return _manifest(root, data, labelled, found)
+
+
+def _is_table_of_labels(root: Path, name: str, data: DataConfig) -> bool:
+    return data.dicom.labels is not None and Path(join_path(root, name)) == Path(data.dicom.labels)
 
 
 def _refuse_keys(data: DataConfig) -> None:
