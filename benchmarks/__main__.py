@@ -21,7 +21,7 @@ from benchmarks.evidence_tables import table
 from benchmarks.runner import ROOT, newest
 
 IN_TURN = ("training", "loading", "whole_study", "waiting", "growth", "loss_cost")
-TRIALS = ("step", "stacking")  # what was tried on the way; run by name only
+TRIALS = ("step", "stacking", "dicom_reading")  # what was tried on the way; run by name only
 BENCHMARKS = (*IN_TURN, *TRIALS)
 PAGE = ROOT / "docs" / "performance.md"
 GOALS = "what was asked for"  # name of the first table of the page

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lossassay.data.decode import LARGEST_IMAGE_PX
-from lossassay.data.dicom.attributes import as_floats, as_int, as_text, as_texts
+from lossassay.data.dicom.attributes import as_floats, as_int, as_text, as_texts, tag_of
 from lossassay.data.dicom.extra import quietly
 from lossassay.data.dicom.inflate import LARGEST_INFLATED_BYTES, refuse_bomb
 from lossassay.data.dicom.reasons import HEADER_DAMAGED, TOO_FEW_BYTES, TOO_MANY_FRAMES, UnreadableDicom
@@ -95,7 +95,7 @@ def read_header(path: str, name: str, asked: Collection[str] = ()) -> Header:
 def _read_before_pixels(file: Any, keywords: list[str]) -> Any:
     from pydicom import dcmread
 
-    return dcmread(file, force=True, stop_before_pixels=True, specific_tags=keywords)
+    return dcmread(file, force=True, stop_before_pixels=True, specific_tags=[tag_of(keyword) for keyword in keywords])
 
 
 def _header(data_set: Any, name: str, asked: Collection[str], has_pixels: bool) -> Header:
@@ -123,7 +123,7 @@ def _window(data_set: Any) -> bool | None:
     """Whether the window of the header can be used; None: there is none."""
     from lossassay.data.dicom.window import linear_window
 
-    if not data_set.get("WindowCenter") and not data_set.get("WindowWidth"):
+    if not as_texts(data_set, "WindowCenter") and not as_texts(data_set, "WindowWidth"):
         return None
     return linear_window(data_set) is not None
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossassay.data.decode import LARGEST_IMAGE_PX
-from lossassay.data.dicom.attributes import as_int, as_text
+from lossassay.data.dicom.attributes import as_int, as_text, tag_of
 from lossassay.data.dicom.reasons import (
     BAD_PALETTE,
     BAD_VALUE,
@@ -38,12 +38,12 @@ def check_image(data_set: Any, frame: int | None) -> None:
     Raises:
         UnreadableDicom: With the reason.
     """
-    if not any(keyword in data_set for keyword in _PIXEL_KEYWORDS):
+    there = data_set.keys()
+    if not any(tag_of(keyword) in there for keyword in _PIXEL_KEYWORDS):
         raise UnreadableDicom(NO_PIXELS)
-    missing = [keyword for keyword in _NEEDED if as_text(data_set, keyword) is None]
+    missing = [keyword for keyword in _NEEDED if tag_of(keyword) not in there]
     if missing:
-        unusable = any(keyword in data_set for keyword in missing)
-        raise UnreadableDicom(BAD_VALUE if unusable else lacking(missing))
+        raise UnreadableDicom(lacking(missing))
     rows, columns = as_int(data_set, "Rows") or 0, as_int(data_set, "Columns") or 0
     if rows < 1 or columns < 1:
         raise UnreadableDicom(BAD_VALUE)
@@ -53,12 +53,14 @@ def check_image(data_set: Any, frame: int | None) -> None:
         raise UnreadableDicom(NO_SUCH_FRAME)
 
 
-def stored_pixels(data_set: Any, frame: int | None) -> Array:
+def stored_pixels(data_set: Any, frame: int | None, *, luma: bool = False) -> Array:
     """Return the numbers of one frame: [H W], or [H W 3] in RGB where it has colours.
 
     Args:
         data_set: That `check_image` let pass.
         frame: Number of the frame; None: the first.
+        luma: Whether colours stored as YBR may come as [H W], their Y: it is the grey of ITU-R 601 that colours
+            become, before rounding.
 
     Raises:
         UnreadableDicom: If no installed decoder can read them.
@@ -74,7 +76,9 @@ def stored_pixels(data_set: Any, frame: int | None) -> Array:
     faster = _FASTER.get(str(syntax))
     for plugin in ([faster] if faster in decoder.available_plugins else []) + [""]:
         try:
-            pixels, _ = decoder.as_array(data_set, index=frame or 0, decoding_plugin=plugin)
+            pixels, told = decoder.as_array(data_set, index=frame or 0, decoding_plugin=plugin, raw=luma)
+            if luma and str(told.get("photometric_interpretation")).startswith("YBR_FULL"):
+                return np.ascontiguousarray(pixels[..., 0])
             return _with_palette(pixels, data_set)
         except (UnreadableDicom, MemoryError):
             raise
@@ -111,10 +115,12 @@ def _with_palette(pixels: Array, data_set: Any) -> Array:
     from pydicom.pixels.processing import apply_color_lut
 
     try:
-        coloured = np.asarray(apply_color_lut(pixels, data_set))[..., :3]
+        low = int(pixels.min())
+        table = np.asarray(apply_color_lut(np.arange(low, int(pixels.max()) + 1), data_set))[..., :3]
+        table = table if table.dtype == np.uint8 else (table >> 8).astype(np.uint8)
+        return np.take(table, pixels.astype(np.intp) - low, axis=0)
     except Exception:  # descriptors that contradict their data
         raise UnreadableDicom(BAD_PALETTE) from None
-    return coloured if coloured.dtype == np.uint8 else (coloured >> 8).astype(np.uint8)
 
 
 def to_eight_bits(colours: Array, bits: int) -> Array:

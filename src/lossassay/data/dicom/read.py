@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lossassay.data.decode import Decoded, DecodeOptions, Item, NeedsSixteenBits, fit_image
-from lossassay.data.dicom.attributes import as_int, as_text
+from lossassay.data.dicom.attributes import as_int, as_text, tag_of
 from lossassay.data.dicom.extra import quietly, require_pydicom
 from lossassay.data.dicom.inflate import refuse_bomb
 from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, to_eight_bits
@@ -19,6 +19,21 @@ from lossassay.data.dicom.spacing import with_square_pixels
 from lossassay.data.dicom.values import grey_rule, to_grey
 
 Array = npt.NDArray[Any]
+
+# All that is ever read of a file besides its meta information: nothing here says whose image it is.
+_READ = (
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelAspectRatio", "PixelSpacing"),
+    *("PixelData", "FloatPixelData", "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+    *("ImagerPixelSpacing", "NominalScannedPixelSpacing", "SequenceOfUltrasoundRegions"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices", "SliceThickness"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *(f"{colour}PaletteColorLookupTableDescriptor" for colour in ("Red", "Green", "Blue")),
+    *(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+)
 
 
 def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
@@ -77,7 +92,7 @@ def _open(name: str) -> Any:
 
     with open(name, "rb") as file:
         refuse_bomb(file)
-        return dcmread(file, force=True)
+        return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
 
 
 def _read_image(item: Item, options: DecodeOptions, deep: bool) -> Decoded:
@@ -87,11 +102,11 @@ def _read_image(item: Item, options: DecodeOptions, deep: bool) -> Decoded:
     bits = as_int(data_set, "BitsStored") or as_int(data_set, "BitsAllocated") or 8
     if is_grey and bits > 8 and not deep:
         raise NeedsSixteenBits
-    stored = stored_pixels(data_set, item.frame)
+    stored = stored_pixels(data_set, item.frame, luma=options.channels == 1 and not options.preprocess)
     if is_grey and stored.ndim == 2:
         pixels = to_grey(stored, grey_rule(data_set, item.frame, window_of(options)))
     else:
-        pixels = to_eight_bits(stored, bits)
+        pixels = stored if stored.dtype == np.uint8 else to_eight_bits(stored, bits)
     image = as_image(_preprocessed(pixels, options))
     image = with_square_pixels(image, data_set, item.frame, options.spacing_mm)
     return Decoded(

@@ -86,13 +86,21 @@ def to_grey(stored: Values, rule: GreyRule) -> Values:
     window the range goes from the lowest to the highest value of the frame; numbers of up to 8 bits keep the range
     that their bits can hold, so that an image without a window is as it would be in a PNG file.
     """
-    low, high = stored.min(), stored.max()
-    if stored.dtype.kind in "iub" and int(high) - int(low) < stored.size:
-        numbers = np.arange(int(low), int(high) + 1)
-        present = None if rule.padding is None else np.isin(numbers, stored)
-        mapped = _map(numbers, rule, present)
-        return np.asarray(mapped[stored.astype(np.int64) - int(low)])
-    return _map(stored, rule, None)
+    if stored.dtype.kind not in "iub":
+        return _map(stored, rule, None)
+    low, high = int(stored.min()), int(stored.max())
+    if high - low >= stored.size:
+        return _map(stored, rule, None)
+    places = stored.astype(np.intp)
+    places -= low
+    present = None if rule.padding is None else _present(places, high - low + 1)
+    return np.take(_map(np.arange(low, high + 1), rule, present), places)
+
+
+def _present(places: Values, count: int) -> Values:
+    found = np.zeros(count, dtype=bool)
+    found[places] = True
+    return found
 
 
 def _map(numbers: Values, rule: GreyRule, present: Values | None) -> Values:
