@@ -296,3 +296,17 @@ def _sixteen_bit_pixels(image: Image.Image, options: DecodeOptions) -> bytes:
     values = np.asarray(_fit(grey, options, options.padding * 257))
     rounded = np.clip(np.rint(values), 0, 65_535).astype("<u2")
     return bytes(rounded.repeat(options.channels).tobytes())
+
+
+def fit_image(image: Image.Image, options: DecodeOptions, *, deep: bool) -> bytes:
+    """Return the pixels of an open image at the study's size and channels, as a file's are.
+
+    Args:
+        image: 8 bits in any mode, or floating point from 0 to 65,535, which needs ``deep``.
+        options: Size, channels and the rest.
+        deep: Whether pixels are stored in 16 bits; 8-bit values are then multiplied by 257.
+    """
+    if image.mode == "F":
+        return _sixteen_bit_pixels(image, options)
+    pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
+    return _doubled(pixels) if deep else pixels

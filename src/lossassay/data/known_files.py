@@ -1,4 +1,7 @@
-"""Remembers the digest of every file by its path, size and time, so that a second start reads no image."""
+"""Remembers the digest of every file by its path, size and time, so that a second start reads no image.
+
+Paths are remembered as keyed hashes: names of files can hold patient numbers, and the cache is no place for them.
+"""
 
 import hashlib
 import os
@@ -11,6 +14,9 @@ from pathlib import Path
 
 import polars as pl
 
+from lossassay.data.groups import hash_groups
+from lossassay.errors import DataError
+
 # A file written this shortly before it was read may be written again within the clock's resolution.
 _UNSETTLED_NANOSECONDS = 2_000_000_000
 
@@ -20,7 +26,7 @@ class Stamps:
     """Path, size and time of files, taken before they are read.
 
     Args:
-        frame: Columns path, size_bytes, modified_ns.
+        frame: Columns path (hashed), size_bytes, modified_ns.
         taken_ns: When.
     """
 
@@ -51,8 +57,15 @@ def take_stamps(paths: Sequence[str], names: Sequence[str]) -> Stamps:
             sizes.append(-1)
             times.append(-1)
     schema = {"path": pl.String(), "size_bytes": pl.Int64(), "modified_ns": pl.Int64()}
-    frame = pl.DataFrame({"path": list(paths), "size_bytes": sizes, "modified_ns": times}, schema=schema)
+    frame = pl.DataFrame({"path": _hidden(paths), "size_bytes": sizes, "modified_ns": times}, schema=schema)
     return Stamps(frame=frame, taken_ns=taken_ns)
+
+
+def _hidden(paths: Sequence[str]) -> list[str | None]:
+    try:
+        return hash_groups(paths)
+    except DataError:  # no key can be kept: nothing is remembered, and the files are read again
+        return [None] * len(paths)
 
 
 def _index(root: Path, folder: Path) -> Path:
@@ -80,7 +93,9 @@ def recall(root: Path, folder: Path, stamps: Stamps) -> list[str | None]:
 def remember(root: Path, folder: Path, stamps: Stamps, digests: Sequence[str]) -> None:
     """Remember the digests of files; an empty one is of a file that could not be read."""
     frame = stamps.frame.with_columns(digest=pl.Series(digests, dtype=pl.String)).filter(
-        pl.col("digest") != "", pl.col("modified_ns") < stamps.taken_ns - _UNSETTLED_NANOSECONDS
+        pl.col("path").is_not_null(),
+        pl.col("digest") != "",
+        pl.col("modified_ns") < stamps.taken_ns - _UNSETTLED_NANOSECONDS,
     )
     target = _index(root, folder)
     partial = target.with_suffix(f".{secrets.token_hex(4)}")

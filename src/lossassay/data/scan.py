@@ -8,6 +8,9 @@ from pathlib import Path
 
 from lossassay.config.schema import DataConfig
 from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
+from lossassay.data.dicom.files import holds_dicom
+from lossassay.data.dicom.scan import scan_dicom
+from lossassay.data.dicom.table import as_dicom
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
@@ -15,7 +18,9 @@ from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
 from lossassay.errors import DataError
 
-_FORMS = "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
+_FORMS = (
+    "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, a tree of DICOM files, or 'digits'"
+)
 
 
 def scan(data: DataConfig) -> Manifest:
@@ -23,8 +28,8 @@ def scan(data: DataConfig) -> Manifest:
 
     Args:
         data: The study's data section. `path` is a folder of class folders (also with train, val(idation) and test
-            above them), a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or the folder that holds
-            exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
+            above them), a tree of DICOM files, a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or
+            the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
 
     Returns:
         A manifest whose rows do not depend on the order of files or of table rows.
@@ -43,14 +48,21 @@ def _scan_any(data: DataConfig) -> Manifest:
     path = Path(data.path)
     if path.is_dir():
         archive = is_npz_folder(path)
-        return _scan_array(archive, data) if archive else _scan_folders(path, data)
+        return _scan_array(archive, data) if archive else _scan_tree(path, data)
     if not path.exists():
         raise DataError(f"There is no {path}. Expected {_FORMS}. Check data.path.")
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return scan_table(path, data)
+        return as_dicom(scan_table(path, data), data)
     if path.suffix.lower() == ".npz":
         return _scan_array(path, data)
     raise DataError(f"{path} is a {path.suffix or 'nameless kind of'} file. Expected {_FORMS}.")
+
+
+def _scan_tree(root: Path, data: DataConfig) -> Manifest:
+    names = list(files_below(root))
+    if holds_dicom(root, names):
+        return scan_dicom(root, data, names)
+    return _scan_folders(root, data)
 
 
 def _scan_array(path: Path, data: DataConfig) -> Manifest:
@@ -71,7 +83,7 @@ def _refuse_columns(data: DataConfig, what: str) -> None:
 
 def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "class folders")
-    files = sorted((unicodedata.normalize("NFC", name), name) for name in _files_below(root))
+    files = sorted((unicodedata.normalize("NFC", name), name) for name in files_below(root))
     images = [(path, name) for path, name in files if path.lower().endswith(IMAGE_SUFFIXES)]
     above = _official_parts(path for path, _ in images)
     depth = 2 if above else 1
@@ -101,7 +113,7 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     )
 
 
-def _files_below(root: Path) -> Iterator[str]:
+def files_below(root: Path) -> Iterator[str]:
     """Posix paths of all files that are not hidden; a link back to a folder above it is not followed."""
     waiting = [""]
     while waiting:
@@ -111,10 +123,17 @@ def _files_below(root: Path) -> Iterator[str]:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     yield name
                 elif not (entry.is_symlink() and Path(entry.path).resolve() in Path(entry.path).absolute().parents):
                     waiting.append(name)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _official_parts(paths: Iterator[str]) -> bool:

@@ -113,4 +113,15 @@ def _one_line(text: str) -> str:
 
 
 def _toml(**value: Any) -> str:
-    return tomli_w.dumps(value).strip()
+    """Write keys with their values; a section inside the section stays on one line."""
+    return "\n".join(
+        f"{key} = {_inline(own)}" if isinstance(own, dict) else _plain(key, own) for key, own in value.items()
+    )
+
+
+def _inline(section: dict[str, Any]) -> str:
+    return f"{{ {', '.join(_toml(**{key: value}) for key, value in section.items())} }}"
+
+
+def _plain(key: str, value: Any) -> str:
+    return tomli_w.dumps({key: value}).strip()

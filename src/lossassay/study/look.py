@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 
 from lossassay.config import DataConfig
-from lossassay.data.scan import scan
+from lossassay.data.dicom.files import holds_dicom
+from lossassay.data.scan import files_below, scan
 from lossassay.data.table import read_table
 from lossassay.errors import DataError
+from lossassay.study.look_dicom import look_at_dicom
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _LABEL_NAMES = ("label", "labels", "class", "diagnosis", "target", "finding", "findings", "category", "grade")
@@ -50,6 +52,10 @@ def look(path: str | Path) -> Proposal:
         raise DataError(f"There is no file or folder called {path}. Check the path.")
     notes: tuple[str, ...] = ()
     if path.is_dir():
+        names = list(files_below(path))
+        if holds_dicom(path, names):
+            data, reasons, notes = look_at_dicom(path, names)
+            return Proposal(data=data, reasons=reasons, notes=notes)
         path, notes = _inside(path)
     proposal = _table(path) if path.suffix.lower() in _TABLES else Proposal(data={"path": str(path.resolve())})
     return _with_size(Proposal(data=proposal.data, reasons=proposal.reasons, notes=(*notes, *proposal.notes)))
