@@ -28,6 +28,7 @@ from lossassay.config.schema import (
     TrainingConfig,
     VolumeConfig,
 )
+from lossassay.config.volume_checks import volume_problems
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -280,6 +281,7 @@ def _crosscheck(study: Study) -> list[str]:
             "data.label_bins: cuts one number per image into grades, so it goes neither with data.label_separator nor "
             "with data.order; keep one of them"
         )
+    problems += volume_problems(study.data)
     split = study.data.split
     if not split.official and split.validation + split.test >= 1:
         problems.append(
