@@ -3,8 +3,9 @@
     python studies/dementia_volumes.py [FOLDER] [SUBJECTS]
 
 Each subject has two visits at one of three sites. The ventricles grow with the grade and a little with time, and a
-third of the subjects with a mild impairment have Alzheimer's disease at the second visit. Sites differ in how they store
-a volume (order and direction of the axes, voxel size) and in brightness, as scanners do. Nothing here is a patient.
+third of the subjects with a mild impairment have Alzheimer's disease at the second visit. Sites differ in how they
+store a volume (order and direction of the axes, voxel size) and in brightness, as scanners do. Nothing here is a
+patient.
 """
 
 import csv
