@@ -83,7 +83,7 @@ def test_blank_slices_are_left_out(tmp_path: Path) -> None:
 def test_nothing_but_blank_slices(tmp_path: Path) -> None:
     blank = {f"{part}_images": np.zeros((2, 8, 8, 8), np.uint8) for part in ("train", "test")}
     np.savez(tmp_path / "a.npz", **blank, train_labels=[0, 1], test_labels=[0, 1])
-    with pytest.raises(DataError, match="Every slice of .* has one value only"):
+    with pytest.raises(DataError, match=r"Every slice of .* has one value only"):
         open_cache(config(tmp_path / "a.npz", form="slices"))
 
 

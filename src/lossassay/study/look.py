@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.config import DataConfig
+from lossassay.data.nifti.read import middle_slices
 from lossassay.data.scan import scan
 from lossassay.data.table import read_table
 from lossassay.errors import DataError
@@ -152,6 +153,8 @@ def _sample(path: str, manifest: Any) -> list[np.ndarray[Any, np.dtype[np.uint8]
         with np.load(path, allow_pickle=False) as stored:
             images = stored["train_images"][:12]
         return [image[len(image) // 2] if manifest.dimensions == 3 else image for image in images]
+    if manifest.kind == "nifti":
+        return middle_slices(manifest)
     from PIL import Image, UnidentifiedImageError
 
     found = []

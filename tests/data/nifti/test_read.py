@@ -193,6 +193,12 @@ def test_metres_and_microns(volume: Volume) -> None:
 # -- what can be wrong
 
 
+def test_a_file_that_changed_after_it_was_listed(volume: Volume) -> None:
+    path, wanted = volume("a.nii"), options(form="slices")
+    refused(read(path, wanted, 10), "cannot be read", "changed after it was listed")
+    refused(read(path, wanted, None), "cannot be read", "changed after it was listed")
+
+
 def refused(decoded: Decoded, problem: str, detail: str = "") -> None:
     assert decoded.pixels is None
     assert (decoded.problem, detail in decoded.detail) == (problem, True), decoded

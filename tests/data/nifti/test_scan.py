@@ -219,7 +219,7 @@ def test_without_nibabel(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_settings_that_do_not_fit(folders: Path) -> None:
     with pytest.raises(DataError, match=r"data.channels is 1; set data.channels = 3"):
         scan(config(folders, volume={"form": "channels"}))
-    with pytest.raises(DataError, match="For volumes write data.volume.spacing_mm"):
+    with pytest.raises(DataError, match=r"For volumes write data.volume.spacing_mm"):
         scan(config(folders, spacing_mm=1.0))
     with pytest.raises(DataError, match="works on flat images"):
         scan(config(folders, preprocess=("clahe",)))
@@ -243,7 +243,7 @@ def test_a_bomb_among_volumes(folders: Path, volume: Volume) -> None:
 def test_all_unreadable(volume: Volume, tmp_path: Path) -> None:
     for label in "ab":
         volume(f"set/{label}/1.nii", (4, 4, 4, 3))
-    with pytest.raises(DataError, match="No image below .* can be read. .*4-D data with 3 volumes"):
+    with pytest.raises(DataError, match=r"No image below .* can be read. .*4-D data with 3 volumes"):
         open_cache(config(tmp_path / "set", volume={"form": "slices"}))
 
 

@@ -4,13 +4,17 @@ import gzip
 import os
 import zlib
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lossassay.config.schema import VolumeConfig
 from lossassay.data.array_file import BLOCK_BYTES
 from lossassay.data.decode import Decoded, DecodeOptions, Item, NeedsSixteenBits
+from lossassay.data.manifest import Manifest
+from lossassay.data.names import join_path
 from lossassay.data.nifti.header import Header, open_inflated, read_header
 from lossassay.data.nifti.planes import in_planes
 from lossassay.data.slices import slice_count
@@ -51,13 +55,16 @@ def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
     if not deep:
         raise NeedsSixteenBits
     section = tuple((key, _hashable(value)) for key, value in sorted(options.reading["volume"].items()))
-    if item.frame is None:
+    if item.frame is None and options.dimensions == 3:
         volume = _open(item.names[0], section)
         return volume if isinstance(volume, Decoded) else _decoded(volume, volume_pixels(volume.prepared, options))
     volume = _open_again(item.names[0], section, _stamp(item.names[0]))
     if isinstance(volume, Decoded):
         return volume
-    if item.frame + 1 == slice_count(volume.prepared.stored_depth, options.reading["volume"]):
+    count = slice_count(volume.prepared.stored_depth, options.reading["volume"])
+    if item.frame is None or item.frame >= count:
+        return Decoded(b"", problem="cannot be read", detail="it changed after it was listed", format="NIfTI")
+    if item.frame + 1 == count:
         _open_again.cache_clear()  # that was the last slice: its memory is free for the next volume
     return _decoded(volume, slice_pixels(volume.prepared, options, item.frame))
 
@@ -170,15 +177,20 @@ def _read_exactly(stream: IO[bytes], wanted: int) -> bytearray:
     return content
 
 
-def middle_slice(name: str) -> npt.NDArray[np.uint8]:
-    """Return the middle axial slice of a file in 8 bits, [H W], for a first look.
+def middle_slices(manifest: Manifest, count: int = 12) -> list[npt.NDArray[np.uint8]]:
+    """Return the middle axial slices of some volumes in 8 bits, [H W], for a first look.
 
-    Raises:
-        VolumeProblem: If the file cannot be used; other errors as for `read_volume`.
+    Args:
+        manifest: Of kind ``"nifti"``.
+        count: How many at most, evenly spread; files that cannot be read are left to the audit.
     """
-    values, header, _ = read_volume(name)
-    planes, _ = in_planes(values, header, "axial")
-    told = {"window": None, "clip": (0.5, 99.5), "spacing_mm": None, "crop": "none"}
-    prepared = prepare_volume(planes[..., None], None, told)
-    levels: npt.NDArray[np.uint8] = (prepared.values[len(planes) // 2, ..., 0] >> 8).astype(np.uint8)
-    return levels
+    told = VolumeConfig().model_dump(mode="json")
+    section = tuple((key, _hashable(value)) for key, value in sorted(told.items()))
+    rows = np.linspace(0, len(manifest.rows) - 1, min(count, len(manifest.rows))).astype(int)
+    found = []
+    for path in manifest.rows["path"].gather(rows).to_list():
+        volume = _open(join_path(manifest.root or Path(), manifest.files_of(path)[0]), section)
+        if isinstance(volume, _Volume):
+            values = volume.prepared.values
+            found.append((values[len(values) // 2, ..., 0] >> 8).astype(np.uint8))
+    return found
