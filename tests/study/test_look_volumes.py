@@ -20,6 +20,7 @@ def test_a_folder_of_volumes(tmp_path: Path) -> None:
     assert proposal.data["channels"] == 1
     assert "the images have 60" in proposal.reasons["image_size"]
     assert proposal.data["padding"] in (0, 255)
+    assert any("these are volumes" in note for note in proposal.notes)
 
 
 def test_a_table_of_volumes(tmp_path: Path) -> None:

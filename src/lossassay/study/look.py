@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.config import DataConfig
+from lossassay.data.manifest import Manifest
 from lossassay.data.nifti.read import middle_slices
 from lossassay.data.scan import scan
 from lossassay.data.table import read_table
@@ -140,7 +141,13 @@ def _with_size(proposal: Proposal) -> Proposal:
         light = float(np.median(borders)) > 127
         data["padding"] = 255 if light else 0
         reasons["padding"] = f"grey level beside images that are not square; their borders are {_tone(light)}"
-    return Proposal(data=data, reasons=reasons, notes=proposal.notes)
+    return Proposal(data=data, reasons=reasons, notes=(*proposal.notes, *_volume_notes(manifest)))
+
+
+def _volume_notes(manifest: Manifest) -> tuple[str, ...]:
+    if manifest.dimensions == 2:
+        return ()
+    return ("these are volumes, trained on whole; docs/volumes.md tells of slices, voxel size, windows and crops",)
 
 
 def _tone(light: bool) -> str:

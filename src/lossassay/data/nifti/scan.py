@@ -50,11 +50,8 @@ def as_nifti(manifest: Manifest, data: DataConfig) -> Manifest:
 def _slice_counts(manifest: Manifest, data: DataConfig) -> list[int | None]:
     told = data.volume.model_dump(mode="json")
     root = manifest.root
-    names = [
-        join_path(root, name) if root else name
-        for path in manifest.rows["path"].to_list()
-        for name in manifest.files_of(path)
-    ]
+    files = [manifest.files_of(path)[0] for path in manifest.rows["path"].to_list()]
+    names = [join_path(root, name) if root else name for name in files]
     return [None if depth is None else slice_count(depth, told) for depth in _depths(names, data.volume.axis)]
 
 
