@@ -10,7 +10,7 @@ from lossassay.config.schema import DataConfig
 from lossassay.data.arrays import is_npz_folder, npz_rows, scan_digits, scan_npz
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
-from lossassay.data.names import IMAGE_SUFFIXES, VOLUME_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.names import READ_SUFFIXES, class_numbers, first_few, join_path
 from lossassay.data.nifti.scan import as_nifti
 from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
@@ -18,7 +18,6 @@ from lossassay.data.volume_rows import refuse_volume_settings
 from lossassay.errors import DataError
 
 _FORMS = "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
-_READ_SUFFIXES = IMAGE_SUFFIXES + VOLUME_SUFFIXES
 
 
 def scan(data: DataConfig) -> Manifest:
@@ -77,7 +76,7 @@ def _refuse_columns(data: DataConfig, what: str) -> None:
 def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "class folders")
     files = sorted((unicodedata.normalize("NFC", name), name) for name in _files_below(root))
-    images = [(path, name) for path, name in files if path.lower().endswith(_READ_SUFFIXES)]
+    images = [(path, name) for path, name in files if path.lower().endswith(READ_SUFFIXES)]
     above = _official_parts(path for path, _ in images)
     depth = 2 if above else 1
     labelled = [(path, name) for path, name in images if path.count("/") >= depth]
@@ -153,8 +152,8 @@ def _refuse_doubles(root: Path, paths: Sequence[str]) -> None:
 
 def _folder_findings(files: Sequence[str], depth: int) -> Iterator[Finding]:
     """Say what was left out; ``depth`` is the number of folders above an image that is taken in."""
-    others = [path for path in files if "/" in path and not path.lower().endswith(_READ_SUFFIXES)]
-    loose = [path for path in files if path.count("/") < depth and path.lower().endswith(_READ_SUFFIXES)]
+    others = [path for path in files if "/" in path and not path.lower().endswith(READ_SUFFIXES)]
+    loose = [path for path in files if path.count("/") < depth and path.lower().endswith(READ_SUFFIXES)]
     tables = [path for path in files if "/" not in path and path.lower().endswith(TABLE_SUFFIXES)]
     if others:
         yield Finding(
