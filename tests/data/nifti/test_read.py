@@ -167,6 +167,16 @@ def test_millimetres_decide_the_aspect(volume: Volume) -> None:
     assert (got[16, 16, :, 0] > 0).sum() == 16
 
 
+def test_millimetres_decide_the_aspect_of_a_slice(volume: Volume) -> None:
+    body = np.ones((8, 16, 4), np.int16)
+    body[0, 0] = 0
+    wanted = options(form="slices", slices=1, **RANGE)
+    square = pixels_of(read(volume("a.nii", body, affine=np.diag([2.0, 1, 1, 1])), wanted, 0), 32, dimensions=2)
+    assert (square[16] > 0).all()
+    narrow = pixels_of(read(volume("b.nii", body), wanted, 0), 32, dimensions=2)
+    assert (narrow[16] > 0).sum() == 16
+
+
 def test_resampling_to_millimetres(volume: Volume) -> None:
     body = np.random.default_rng(0).integers(0, 1000, (10, 20, 30)).astype(np.int16)
     path = volume("a.nii", body, affine=np.diag([4.0, 2, 1, 1]))
