@@ -37,6 +37,18 @@ def test_paper_cnn_in_three_dimensions_by_hand() -> None:
     assert describe(model, channels=3, image_size=40, dimensions=3).multiply_accumulates == macs
 
 
+def test_half_of_the_papers_widths_in_three_dimensions() -> None:
+    """The network of studies/adrenal3d.toml and studies/dementia.toml: 32 x 32 x 32 becomes one voxel of 128."""
+    options = {"widths": [16, 32, 64, 128, 128], "dense": [128, 64]}
+    model = build("paper_cnn", options, channels=1, image_size=32, dimensions=3, num_outputs=2, seed=0)
+    channels = [1, 16, 32, 64, 128, 128]
+    convolutions = sum(27 * a * b + b for a, b in pairwise(channels))
+    batch_norms = 2 * sum(channels[1:])
+    dense = (128 * 128 + 128) + (128 * 64 + 64) + (64 * 2 + 2)
+    found = describe(model, channels=1, image_size=32, dimensions=3)
+    assert found.parameters == convolutions + batch_norms + dense
+
+
 @pytest.mark.parametrize(("channels", "classes", "parameters"), [(3, 1000, 11_689_512), (1, 3, 11_171_779)])
 def test_resnet18_has_the_published_size(channels: int, classes: int, parameters: int) -> None:
     """11,689,512 parameters and 1.81 G multiply-accumulates at 224 px are the published numbers of ResNet-18."""

@@ -29,6 +29,7 @@ from lossassay.config.schema import (
     VolumeConfig,
 )
 from lossassay.config.split_checks import split_problems, with_source
+from lossassay.config.volume_checks import volume_problems
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -282,6 +283,7 @@ def _crosscheck(study: Study) -> list[str]:
             "with data.order; keep one of them"
         )
     problems += split_problems(study)
+    problems += volume_problems(study.data)
     for arm in study.arms:
         if spec_of(arm.loss, arm.hyper_parameters).kind == "batch" and study.training_of(arm).class_weights != "none":
             problems.append(

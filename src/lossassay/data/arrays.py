@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lossassay.catalogue.loss_spec import Task
+from lossassay.config.schema import VolumeConfig
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
+from lossassay.data.slices import AXES, slice_count
+from lossassay.data.volume_rows import as_slices
 from lossassay.errors import DataError
 
 _PREFIXES = ("train", "val", "test")
@@ -72,6 +75,25 @@ def scan_npz(path: Path) -> Manifest:
         dimensions=members[0].dimensions,
         findings=findings,
     )
+
+
+def npz_rows(manifest: Manifest, volume: VolumeConfig) -> Manifest:
+    """Make rows of the slices of volumes where the study asks for slices; other rows stay as they are.
+
+    Raises:
+        DataError: If three slices are to be the channels of volumes that have colours.
+    """
+    if manifest.root is None or manifest.dimensions == 2 or volume.form == "volume":
+        return manifest
+    member = image_members(manifest.root)[0]
+    if volume.form == "channels" and member.channels != 1:
+        raise DataError(
+            f'{manifest.root}: its volumes have {member.channels} channels, and data.volume.form = "channels" makes '
+            'channels of slices. Use data.volume.form = "slices".'
+        )
+    depth = member.shape[1 + AXES.index(volume.axis)]
+    count = slice_count(depth, volume.model_dump(mode="json"))
+    return as_slices(manifest, [count] * len(manifest.rows))
 
 
 def image_members(path: Path) -> tuple[Member, ...]:

@@ -16,7 +16,7 @@ from lossassay.data import entries, known_files
 from lossassay.data.array_file import drop_rows, open_array
 from lossassay.data.decode import DECODER_VERSION, DecodeOptions, Item
 from lossassay.data.decode_worker import Facts
-from lossassay.data.decoding import FileList, core_count, decode_files, decoding_findings
+from lossassay.data.decoding import FileList, blank_slices, core_count, decode_files, decoding_findings
 from lossassay.data.entries import Entry, cache_entries, clear_cache
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Finding, Manifest, keep_rows
@@ -268,8 +268,20 @@ def _open_array(request: _Request) -> Entry:
         pixels = write_arrays(
             request.manifest, partial / "images.npy", request.options, on_progress=request.on_progress
         )
-        facts = [Facts("", one, "", 0, 0, 1, None) for one in pixels]
-        return _publish(request, partial, [content], facts, [True] * len(pixels), [])
+        kept = [bool(one) for one in pixels]
+        if not all(kept):
+            _refuse_all_blank(kept, request.manifest)
+            drop_rows(partial / "images.npy", kept)
+        facts = [Facts("", one, "", 0, 0, 1, None) for one in pixels if one]
+        findings = list(blank_slices([not one for one in kept], request.manifest.rows["path"].to_list()))
+        return _publish(request, partial, [content], facts, kept, findings)
+
+
+def _refuse_all_blank(kept: Sequence[bool], manifest: Manifest) -> None:
+    if not any(kept):
+        raise DataError(
+            f"Every slice of {manifest.root} has one value only. Expected images. Check data.volume.axis and slices."
+        )
 
 
 def _content_of_array(request: _Request) -> str:

@@ -19,7 +19,9 @@ LARGEST_IMAGE_PX = 89_478_485  # 256 MiB of RGB, as in Pillow
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
-Problem = Literal["empty", "no image", "damaged", "too large", "unsupported pixels", "not readable", "cannot be read"]
+Problem = Literal[
+    "empty", "no image", "damaged", "too large", "unsupported pixels", "not readable", "cannot be read", "blank slice"
+]
 
 _MODE_NAMES = {
     "1": "black and white",
@@ -95,6 +97,7 @@ class Decoded(NamedTuple):
         format: ``"PNG"``, ``"JPEG"``, ``"DICOM"`` ….
         jpeg_quality: 1 to 100, estimated from its tables; 0: no JPEG.
         bits: Of one channel, as stored.
+        notes: Codes of what is worth a note though it can be read (`decoding.NOTES`).
     """
 
     content: bytes
@@ -107,6 +110,7 @@ class Decoded(NamedTuple):
     format: str = ""
     jpeg_quality: int = 0
     bits: int = 8
+    notes: tuple[str, ...] = ()
 
 
 class NeedsSixteenBits(Exception):

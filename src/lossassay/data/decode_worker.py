@@ -33,6 +33,7 @@ class Facts(NamedTuple):
         jpeg_quality: 1 to 100; 0: no JPEG.
         bits: Of one channel, as stored.
         file_bytes: Size of the file, or of all files of a series.
+        notes: Codes of what is worth a note though it can be read.
     """
 
     content: str
@@ -47,6 +48,7 @@ class Facts(NamedTuple):
     jpeg_quality: int = 0
     bits: int = 8
     file_bytes: int = 0
+    notes: Sequence[str] = ()
 
 
 # Readers of what is no plain image file: ``read_item(item, options, deep=...) -> Decoded``, imported when needed.
@@ -120,6 +122,7 @@ def _facts(one: Decoded, item: Item) -> Facts:
         jpeg_quality=one.jpeg_quality,
         bits=one.bits,
         file_bytes=file_bytes,
+        notes=one.notes,
     )
 
 

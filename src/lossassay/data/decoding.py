@@ -150,16 +150,62 @@ _PROBLEMS: dict[Problem, tuple[str, str]] = {
     ),
     "not readable": ("cannot be opened", "Check that they exist and that you may read them."),
     "cannot be read": ("cannot be read", "Convert them, or leave them out."),
+    "blank slice": ("", ""),  # a note of its own
+}
+
+# What readers note of files that can be read: what is the case, and what to do.
+NOTES: dict[str, tuple[str, str]] = {
+    "not-finite": (
+        "hold values that are no finite numbers; these became the lowest value of their file",
+        "Look at where they come from: they are often the outside of a mask.",
+    ),
+    "no-orientation": (
+        "do not say how they lie in the patient; they are read as if stored from left to right, from back to front "
+        "and upwards",
+        "Write their sform or qform, or check that all of them lie alike.",
+    ),
+    "no-spacing": (
+        "do not say how large their voxels are, or say the impossible; voxels count as cubes there",
+        "Correct their headers (pixdim).",
+    ),
 }
 
 
 def decoding_findings(facts: Sequence[Facts], paths: Sequence[str]) -> tuple[Finding, ...]:
     """Say which files cannot be read, and in how many ways the others are stored."""
-    return (*_unreadable(facts, paths), *_mixed(facts), *_several_frames(facts, paths))
+    return (
+        *_unreadable(facts, paths),
+        *blank_slices([one.problem == "blank slice" for one in facts], paths),
+        *_mixed(facts),
+        *_several_frames(facts, paths),
+        *_noted(facts, paths),
+    )
+
+
+def blank_slices(blank: Sequence[bool], paths: Sequence[str]) -> Iterator[Finding]:
+    """Say how many slices were left out because every pixel of them has the same value."""
+    found = tuple(path for path, one in zip(paths, blank, strict=True) if one)
+    if found:
+        yield Finding(
+            code="blank-slices",
+            severity="note",
+            message=f"{len(found)} of {len(blank)} slices have one value everywhere and are left out.",
+            advice="Nothing, unless these are many; then look whether the slices lie where they should.",
+            paths=found,
+        )
+
+
+def _noted(facts: Sequence[Facts], paths: Sequence[str]) -> Iterator[Finding]:
+    for code, (words, advice) in NOTES.items():
+        found = tuple(path for path, one in zip(paths, facts, strict=True) if code in one.notes and not one.problem)
+        if found:
+            message = f"{len(found)} of {len(facts)} images {words}."
+            yield Finding(code=code, severity="note", message=message, advice=advice, paths=found)
 
 
 def _unreadable(facts: Sequence[Facts], paths: Sequence[str]) -> Iterator[Finding]:
     broken = [(path, one.problem, one.detail) for path, one in zip(paths, facts, strict=True) if one.problem]
+    broken = [reason for reason in broken if reason[1] != "blank slice"]
     reasons = {(problem, detail) for _, problem, detail in broken}
     for problem, detail in sorted(reasons, key=lambda reason: (list(_PROBLEMS).index(reason[0]), reason[1])):
         words, advice = _PROBLEMS[problem]

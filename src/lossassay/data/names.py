@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp")
+VOLUME_SUFFIXES = (".nii", ".nii.gz")
+READ_SUFFIXES = IMAGE_SUFFIXES + VOLUME_SUFFIXES  # what class folders and folders in tables hold
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:

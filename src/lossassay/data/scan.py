@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lossassay.config.schema import DataConfig
-from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
+from lossassay.data.arrays import is_npz_folder, npz_rows, scan_digits, scan_npz
 from lossassay.data.dicom.files import holds_dicom
 from lossassay.data.dicom.scan import scan_dicom
 from lossassay.data.dicom.table import as_dicom
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
-from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.names import READ_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.nifti.scan import as_nifti
 from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
+from lossassay.data.volume_rows import refuse_volume_settings
 from lossassay.errors import DataError
 
 _FORMS = (
@@ -29,7 +31,8 @@ def scan(data: DataConfig) -> Manifest:
     Args:
         data: The study's data section. `path` is a folder of class folders (also with train, val(idation) and test
             above them), a tree of DICOM files, a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or
-            the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
+            the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn. Folders
+            and tables can hold NIfTI volumes in place of images.
 
     Returns:
         A manifest whose rows do not depend on the order of files or of table rows.
@@ -37,7 +40,8 @@ def scan(data: DataConfig) -> Manifest:
     Raises:
         DataError: If there is no such path, nothing to read in it, or something wrong with its labels.
     """
-    found = _scan_any(data)
+    found = as_nifti(_scan_any(data), data)
+    refuse_volume_settings(found, data)
     return found if data.order is None else in_order(found, data.order)
 
 
@@ -67,7 +71,7 @@ def _scan_tree(root: Path, data: DataConfig) -> Manifest:
 
 def _scan_array(path: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "an .npz file")
-    return scan_npz(path)
+    return npz_rows(scan_npz(path), data.volume)
 
 
 def _refuse_columns(data: DataConfig, what: str) -> None:
@@ -84,7 +88,7 @@ def _refuse_columns(data: DataConfig, what: str) -> None:
 def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "class folders")
     files = sorted((unicodedata.normalize("NFC", name), name) for name in files_below(root))
-    images = [(path, name) for path, name in files if path.lower().endswith(IMAGE_SUFFIXES)]
+    images = [(path, name) for path, name in files if path.lower().endswith(READ_SUFFIXES)]
     above = _official_parts(path for path, _ in images)
     depth = 2 if above else 1
     labelled = [(path, name) for path, name in images if path.count("/") >= depth]
@@ -143,7 +147,7 @@ def _official_parts(paths: Iterator[str]) -> bool:
 
 
 def _nothing_found(root: Path, files: Sequence[str], loose: int) -> str:
-    expected = "Expected one folder for each class with PNG, JPEG, BMP, TIFF or WebP images in it"
+    expected = "Expected one folder for each class with PNG, JPEG, BMP, TIFF or WebP images, or NIfTI volumes in it"
     if loose:
         return f"{root} holds {loose} images but no class folders above them. {expected}, or a table of their labels."
     if not files:
@@ -167,15 +171,15 @@ def _refuse_doubles(root: Path, paths: Sequence[str]) -> None:
 
 def _folder_findings(files: Sequence[str], depth: int) -> Iterator[Finding]:
     """Say what was left out; ``depth`` is the number of folders above an image that is taken in."""
-    others = [path for path in files if "/" in path and not path.lower().endswith(IMAGE_SUFFIXES)]
-    loose = [path for path in files if path.count("/") < depth and path.lower().endswith(IMAGE_SUFFIXES)]
+    others = [path for path in files if "/" in path and not path.lower().endswith(READ_SUFFIXES)]
+    loose = [path for path in files if path.count("/") < depth and path.lower().endswith(READ_SUFFIXES)]
     tables = [path for path in files if "/" not in path and path.lower().endswith(TABLE_SUFFIXES)]
     if others:
         yield Finding(
             code="ignored-files",
             severity="note",
             message=f"{len(others)} files in the class folders have no image ending and are ignored.",
-            advice="Nothing, unless they are images: PNG, JPEG, BMP, TIFF and WebP are read.",
+            advice="Nothing, unless they are images: PNG, JPEG, BMP, TIFF, WebP and NIfTI are read.",
             paths=tuple(others),
         )
     if loose:

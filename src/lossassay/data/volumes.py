@@ -1,6 +1,7 @@
 """Images that are arrays already, brought to the study's size block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lossassay.data.array_file import BLOCK_BYTES, create
 from lossassay.data.arrays import image_blocks, image_members, load_digits
 from lossassay.data.decode import DecodeOptions, digest
 from lossassay.data.manifest import Manifest
+from lossassay.data.slices import AXES, slice_count, slice_position, take_slice
 
 Images = npt.NDArray[Any]
 
@@ -30,7 +32,7 @@ def write_arrays(
         on_progress: Called with the images done and in all.
 
     Returns:
-        The digest of each image's pixels.
+        The digest of each image's pixels; empty for a slice that has one value only.
     """
     total = len(manifest.rows)
     pixel_type = load_digits()[0].dtype if manifest.root is None else image_members(manifest.root)[0].dtype
@@ -41,11 +43,35 @@ def write_arrays(
         file.seek(offset)
         for block in _blocks(manifest):
             for image in block:
-                pixels = fit_array(image, options).tobytes()
-                file.write(pixels)
-                digests.append(digest(pixels).hex())
+                for row in _images_of(image, manifest, options):
+                    pixels = fit_array(row, options).tobytes()
+                    file.write(pixels)
+                    digests.append("" if _is_blank_slice(row, manifest) else digest(pixels).hex())
             on_progress(len(digests), total)
     return digests
+
+
+def _images_of(stored: Images, manifest: Manifest, options: DecodeOptions) -> Iterator[Images]:
+    """What rows are made of: the image or volume as it is, or the slices that the study takes of it."""
+    if not _is_sliced(manifest):
+        yield stored
+        return
+    told = options.reading["volume"]
+    turned = np.moveaxis(stored, AXES.index(told["axis"]), 0)
+    count = slice_count(len(turned), told)
+    for frame in range(count):
+        image = np.ascontiguousarray(take_slice(turned, slice_position(len(turned), frame, count), told["form"]))
+        if options.preprocess and image.min() != image.max():
+            image = import_module("lossassay.data.preprocess").apply(image, options.preprocess)
+        yield image
+
+
+def _is_sliced(manifest: Manifest) -> bool:
+    return manifest.kind == "npz" and manifest.rows["frame"].null_count() == 0
+
+
+def _is_blank_slice(image: Images, manifest: Manifest) -> bool:
+    return _is_sliced(manifest) and bool(image.min() == image.max())
 
 
 def _blocks(manifest: Manifest) -> Iterator[Images]:
@@ -56,7 +82,7 @@ def _blocks(manifest: Manifest) -> Iterator[Images]:
         yield from image_blocks(manifest.root, member, BLOCK_BYTES)
 
 
-def fit_array(image: Images, options: DecodeOptions) -> Images:
+def fit_array(image: Images, options: DecodeOptions, spacing_mm: Sequence[float] | None = None) -> Images:
     """Bring one image or volume to the study's size and channels.
 
     Every axis is scaled with antialiasing in float32; a volume is padded, cut or stretched to a cube.
@@ -64,6 +90,7 @@ def fit_array(image: Images, options: DecodeOptions) -> Images:
     Args:
         image: [H W C] or [D H W C], uint8 or uint16, C of 1, 3 or 4 (the fourth is transparency).
         options: Size, channels and the rest.
+        spacing_mm: Distance of neighbouring pixels along each axis, by which the aspect is kept; None: equal.
 
     Returns:
         [S S C] or [S S S C] of the same type, in C order.
@@ -71,12 +98,12 @@ def fit_array(image: Images, options: DecodeOptions) -> Images:
     scale_to_type = 1 if image.dtype == np.uint8 else 257
     extent = image.shape[:-1]
     side = options.image_size
-    if image.shape[-1] == options.channels and extent == (side,) * len(extent):
+    fitted = _fitted_shape(extent, options, spacing_mm)
+    if image.shape[-1] == options.channels and extent == fitted == (side,) * len(extent):
         return np.ascontiguousarray(image)
     values = _to_channels(image.astype(np.float32), options, scale_to_type)
-    fitted = _fitted_shape(extent, options)
     for axis, length in enumerate(fitted):
-        values = _scale_axis(values, axis, length)
+        values = scale_axis(values, axis, length)
     for axis in range(len(fitted)):
         values = _centre(values, axis, side, options.padding * scale_to_type)
     return np.clip(np.rint(values), 0, 255 * scale_to_type).astype(image.dtype)
@@ -93,16 +120,22 @@ def _to_channels(values: Images, options: DecodeOptions, scale_to_type: int) -> 
     return (values @ _GREY.astype(np.float32))[..., None]
 
 
-def _fitted_shape(extent: tuple[int, ...], options: DecodeOptions) -> tuple[int, ...]:
+def _fitted_shape(
+    extent: tuple[int, ...], options: DecodeOptions, spacing_mm: Sequence[float] | None
+) -> tuple[int, ...]:
     side = options.image_size
     if options.resize == "stretch":
         return (side,) * len(extent)
-    scale = side / (max(extent) if options.resize == "pad" else min(extent))
-    return tuple(max(1, round(length * scale)) for length in extent)
+    if spacing_mm is None or len(set(spacing_mm)) == 1:
+        sides: Sequence[float] = extent
+    else:
+        sides = [length * own for length, own in zip(extent, spacing_mm, strict=True)]
+    scale = side / (max(sides) if options.resize == "pad" else min(sides))
+    return tuple(max(1, round(length * scale)) for length in sides)
 
 
-def _scale_axis(values: Images, axis: int, length: int) -> Images:
-    """Scale one axis: as the height of a flat image, in which every other axis is the width."""
+def scale_axis(values: Images, axis: int, length: int) -> Images:
+    """Scale one axis with antialiasing: as the height of a flat image, in which every other axis is the width."""
     if values.shape[axis] == length:
         return values
     moved = np.moveaxis(values, axis, 0)

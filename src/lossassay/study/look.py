@@ -9,6 +9,8 @@ import polars as pl
 
 from lossassay.config import DataConfig
 from lossassay.data.dicom.files import holds_dicom
+from lossassay.data.manifest import Manifest
+from lossassay.data.nifti.read import middle_slices
 from lossassay.data.scan import files_below, scan
 from lossassay.data.table import read_table
 from lossassay.errors import DataError
@@ -145,7 +147,13 @@ def _with_size(proposal: Proposal) -> Proposal:
         light = float(np.median(borders)) > 127
         data["padding"] = 255 if light else 0
         reasons["padding"] = f"grey level beside images that are not square; their borders are {_tone(light)}"
-    return Proposal(data=data, reasons=reasons, notes=proposal.notes)
+    return Proposal(data=data, reasons=reasons, notes=(*proposal.notes, *_volume_notes(manifest)))
+
+
+def _volume_notes(manifest: Manifest) -> tuple[str, ...]:
+    if manifest.dimensions == 2:
+        return ()
+    return ("these are volumes, trained on whole; docs/volumes.md tells of slices, voxel size, windows and crops",)
 
 
 def _tone(light: bool) -> str:
@@ -158,6 +166,8 @@ def _sample(path: str, manifest: Any) -> list[np.ndarray[Any, np.dtype[np.uint8]
         with np.load(path, allow_pickle=False) as stored:
             images = stored["train_images"][:12]
         return [image[len(image) // 2] if manifest.dimensions == 3 else image for image in images]
+    if manifest.kind == "nifti":
+        return middle_slices(manifest)
     from PIL import Image, UnidentifiedImageError
 
     found = []
