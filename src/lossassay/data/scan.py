@@ -8,14 +8,15 @@ from pathlib import Path
 
 from lossassay.config.schema import DataConfig
 from lossassay.data.arrays import is_npz_folder, scan_digits, scan_npz
+from lossassay.data.folder_files import files_below
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
-from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.names import IMAGE_SUFFIXES, class_numbers, first_few
 from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
 from lossassay.errors import DataError
 
-_FORMS = "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, or 'digits'"
+_FORMS = "class folders, a .csv, .tsv, .parquet or .xlsx table, a MedMNIST-layout .npz file, or 'digits'"
 
 
 def scan(data: DataConfig) -> Manifest:
@@ -23,8 +24,8 @@ def scan(data: DataConfig) -> Manifest:
 
     Args:
         data: The study's data section. `path` is a folder of class folders (also with train, val(idation) and test
-            above them), a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or the folder that holds
-            exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
+            above them), a CSV, TSV, Parquet or Excel table, an .npz file in the layout of MedMNIST (or the folder that
+            holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn.
 
     Returns:
         A manifest whose rows do not depend on the order of files or of table rows.
@@ -60,10 +61,11 @@ def _scan_array(path: Path, data: DataConfig) -> Manifest:
 
 def _refuse_columns(data: DataConfig, what: str) -> None:
     """Columns and patterns that the form of the data cannot have must not be ignored silently."""
-    keys = ("group", "source", "label_separator", "label_bins", "finding_columns") + (
-        () if what == "class folders" else ("group_pattern",)
+    keys = ("group", "source", "exam", "time", "path_columns", "path_separator", "sheet", "encoding") + (
+        ("columns", "label_separator", "label_bins", "finding_columns")
+        + (() if what == "class folders" else ("group_pattern",))
     )
-    given = [f"data.{key}" for key in keys if getattr(data, key) is not None]
+    given = [f"data.{key}" for key in keys if getattr(data, key) not in (None, False, {})]
     if given:
         hint = " Use data.group_pattern to read groups from paths." if what == "class folders" else ""
         raise DataError(f"{' and '.join(given)} cannot be used with {what}: it has no such column.{hint}")
@@ -71,7 +73,7 @@ def _refuse_columns(data: DataConfig, what: str) -> None:
 
 def _scan_folders(root: Path, data: DataConfig) -> Manifest:
     _refuse_columns(data, "class folders")
-    files = sorted((unicodedata.normalize("NFC", name), name) for name in _files_below(root))
+    files = sorted((unicodedata.normalize("NFC", name), name) for name in files_below(root))
     images = [(path, name) for path, name in files if path.lower().endswith(IMAGE_SUFFIXES)]
     above = _official_parts(path for path, _ in images)
     depth = 2 if above else 1
@@ -99,22 +101,6 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
         findings=(*_folder_findings([path for path, _ in files], depth), *missing_group_findings(groups or [])),
         names_on_disk={path: name for path, name in labelled if path != name},
     )
-
-
-def _files_below(root: Path) -> Iterator[str]:
-    """Posix paths of all files that are not hidden; a link back to a folder above it is not followed."""
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
-        with os.scandir(join_path(root, folder)) as entries:
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith(".") or entry.name == "__MACOSX":
-                    continue
-                if not entry.is_dir():
-                    yield name
-                elif not (entry.is_symlink() and Path(entry.path).resolve() in Path(entry.path).absolute().parents):
-                    waiting.append(name)
 
 
 def _official_parts(paths: Iterator[str]) -> bool:
