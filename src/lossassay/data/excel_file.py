@@ -4,7 +4,8 @@ import datetime
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,16 +43,7 @@ def read_excel(path: Path, sheet: str | None) -> list[tuple[int, list[str]]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what openpyxl does not support is styling, and of no use here
         try:
-            workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            name = _sheet_name(path, workbook, sheet)
-            member = workbook[name]._worksheet_path  # what it is called in the archive
-            has_formulas = _check_sheet(path, member, name)
-            rows = list(_rows(path, workbook[name]))
-            if has_formulas:
-                formulas = openpyxl.load_workbook(path, read_only=True, data_only=False)
-                _refuse_uncomputed(path, name, rows, list(_rows(path, formulas[name])))
-                formulas.close()
-            workbook.close()
+            rows = _read_sheet(path, sheet, openpyxl.load_workbook)
         except DataError:
             raise
         except Exception as error:  # openpyxl raises whatever the XML inside leads to
@@ -60,6 +52,17 @@ def read_excel(path: Path, sheet: str | None) -> list[tuple[int, list[str]]]:
                 "Open it in a spreadsheet and save it again, or save it as CSV in UTF-8."
             ) from None
     return [(number, [_text(value) for value in values]) for number, values in rows]
+
+
+def _read_sheet(path: Path, sheet: str | None, load: Callable[..., Any]) -> list[tuple[int, list[Any]]]:
+    with closing(load(path, read_only=True, data_only=True)) as workbook:
+        name = _sheet_name(path, workbook, sheet)
+        has_formulas = _check_sheet(path, workbook[name]._worksheet_path, name)  # its place in the archive
+        rows = list(_rows(path, workbook[name]))
+    if has_formulas:
+        with closing(load(path, read_only=True, data_only=False)) as workbook:
+            _refuse_uncomputed(path, name, rows, list(_rows(path, workbook[name])))
+    return rows
 
 
 def _check_archive(path: Path) -> None:

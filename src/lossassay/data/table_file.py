@@ -141,7 +141,7 @@ def _korean(content: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     letters = [sign for sign in text if ord(sign) > 127]
-    common = sum(len(sign.encode("euc_kr", errors="ignore")) > 0 for sign in letters)
+    common = sum(len(sign.encode("euc_kr", errors="ignore")) == 2 for sign in letters)  # rare syllables take eight
     return text if 2 * common > len(letters) else None
 
 
