@@ -121,12 +121,14 @@ def _only_exams() -> Finding:
 def _exams(
     table: Table, data: DataConfig, images: Sequence[ImagePath], groups: Sequence[str | None] | None
 ) -> list[str | None] | None:
-    """Exams by their column, within a patient; without one, several images of a line are an exam."""
+    """Exams by their column, within a patient (two can have a visit 1); else several images of a line are an exam."""
     named = table.names(data.exam, "exam") if data.exam else [None] * len(table.lines)
     sizes = Counter(image.line for image in images)
     several = max(sizes.values()) > 1
     if data.exam is None and not several:
         return None
+    patient = patient_column(table, data)
+    patients = table.names(patient, "group") if patient else [None] * len(table.lines)
     first: dict[int, str] = {}  # the least path of a line is its name whatever the order of the table
     for image in images:
         first[image.line] = min(first.get(image.line, image.path), image.path)
@@ -134,7 +136,9 @@ def _exams(
     for row, image in enumerate(images):
         cell = named[image.line]
         if cell is not None:
-            exams.append(_BETWEEN.join(("exam", (groups[row] if groups else None) or "", cell)))
+            exams.append(
+                _BETWEEN.join(("exam", (groups[row] if groups else None) or "", patients[image.line] or "", cell))
+            )
         else:
             exams.append(_BETWEEN.join(("line", first[image.line])) if sizes[image.line] > 1 else None)
     return exams
