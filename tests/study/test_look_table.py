@@ -91,6 +91,9 @@ def test_findings_in_columns(tmp_path: Path) -> None:
 def test_one_column_of_ones_and_zeros_is_the_label(tmp_path: Path) -> None:
     found = look_at(tmp_path, "path,covid\n0.png,1\n1.png,0\n")
     assert keys(found) == {"path_column": "path", "label_column": "covid"}
+    for unsure in ("2.png,\n", "2.png,-1\n"):
+        found = look_at(tmp_path, "path,covid\n0.png,1\n1.png,0\n" + unsure)
+        assert keys(found) == {"path_column": "path", "finding_columns": ["covid"]}
 
 
 def test_labels_joined_in_a_cell(tmp_path: Path) -> None:

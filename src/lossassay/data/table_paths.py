@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -109,7 +109,10 @@ def _found(table: Table, wanted: Sequence[tuple[int, str]]) -> list[ImagePath]:
     missing: list[tuple[int, str]] = []
     hollow: list[tuple[int, str]] = []
     for line, path in wanted:
-        name = on_disk.name_of(path, os.path.exists)
+        if os.path.isfile(join_path(folder, path)):  # the usual case
+            found.append(_image(line, path))
+            continue
+        name = on_disk.name_of(path)
         if name is None:
             missing.append((line, path))
         elif os.path.isfile(join_path(folder, name)):
@@ -141,14 +144,14 @@ class _OnDisk:
         self._listed: dict[str, dict[str, str]] = {}
         self._images: dict[str, tuple[str, ...]] = {}
 
-    def name_of(self, path: str, exists: Callable[[str], bool]) -> str | None:
+    def name_of(self, path: str) -> str | None:
         """Return a path as it is on disk, or None."""
-        if exists(join_path(self._root, path)):
+        if os.path.exists(join_path(self._root, path)):
             return path
         if path.isascii():
             return None
         folder, name = posixpath.split(path)
-        above = self.name_of(folder, exists) if folder not in ("", "/") else folder
+        above = self.name_of(folder) if folder not in ("", "/") else folder
         if above is None:
             return None
         real = self._list(above).get(unicodedata.normalize("NFC", name))

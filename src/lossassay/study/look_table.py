@@ -104,7 +104,10 @@ def _label_keys(table: Table, used: set[str]) -> Keys:
     label = recognised(names, LABEL_NAMES)
     if label is None:
         findings = [name for name in names if _is_finding(table, name)]
-        if len(findings) == 1:
+        if len(findings) == 1 and {as_number(cell or "") for cell in table.column(findings[0], "label_column")} == {
+            0,
+            1,
+        }:
             return {"label_column": (findings[0], "it holds only 1 and 0")}
         return {"finding_columns": (findings, "they hold only 1, 0, -1 or nothing")} if findings else {}
     keys: Keys = {"label_column": (label, "by its name")}
