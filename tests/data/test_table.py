@@ -104,17 +104,31 @@ def test_exams_are_within_patients_and_stay_together(tmp_path: Path) -> None:
     assert exams[2] is not None
     assert exams[3] is None
     alone = manifest_of(tmp_path, text, exam="visit", group=False)
-    assert grouped(alone) == [0, 0, 1, -1]
+    assert grouped(alone) == [-1] * 4
+    assert alone.rows["exam"].n_unique() == 3
     assert codes(alone) == ["patients-unused"]
     by_label = manifest_of(tmp_path, text, exam="visit", group="label")
     assert by_label.rows["exam"].n_unique() == 3
 
 
-def test_exams_without_patients_are_the_groups(tmp_path: Path) -> None:
-    text = "path,label,exam\n0.png,a,E1\n1.png,a,E1\n2.png,b,E2\n"
+def test_exams_are_no_patients(tmp_path: Path) -> None:
+    text = "path,label,exam\n0.png,a,E1\n1.png,a,E1\n2.png,b,E2\n3.png,b,n/a\n"
     found = manifest_of(tmp_path, text, exam="exam")
-    assert grouped(found) == [0, 0, 1]
-    assert codes(found) == ["exams-only"]
+    assert grouped(found) == [-1] * 4
+    exams = found.rows["exam"].to_list()
+    assert exams[0] == exams[1] not in (None, exams[2])
+    assert exams[3] is None
+
+
+def test_nothing_that_names_a_patient_reaches_rows_or_findings(tmp_path: Path) -> None:
+    text = "path,label,patient,accession,date,site,note\n" + "".join(
+        f"{i}.png,{'ab'[i // 4]},MRN-{i // 2},ACC-{i // 2},2024-01-0{i + 1},N,told {i}\n" for i in range(8)
+    )
+    found = manifest_of(tmp_path, text, exam="accession", time="date", group=["site", "patient"])
+    seen = str(found.rows.to_dicts()) + str([one.message + one.advice for one in found.findings])
+    seen += str(None if found.columns is None else found.columns.to_dicts())
+    assert not [secret for secret in ("MRN", "ACC", "2024", "told") if secret in seen]
+    assert found.rows["exam"].n_unique() == found.rows["group"].n_unique() == 4
 
 
 def test_two_labels_in_an_exam_are_refused(tmp_path: Path) -> None:
@@ -194,6 +208,9 @@ def test_stated_types_choose_the_further_columns(tmp_path: Path) -> None:
     data = {"columns": {"weight": "integer", "image_id": "number", "visit date": "date", "sex": "ignore"}}
     with pytest.raises(DataError, match=r"1 cells of 'weight' are no integer \(line 2\)"):
         manifest_of(tmp_path, FURTHER, **data)
+    found = manifest_of(tmp_path, FURTHER, columns={"sex": "ignore"}).columns
+    assert found is not None
+    assert found.columns == ["age", "weight", "site"]
     data["columns"]["weight"] = "number"
     found = manifest_of(tmp_path, FURTHER, **data).columns
     assert found is not None

@@ -82,7 +82,7 @@ def test_no_numbers(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [None, "nan", "NaN", "None", "NULL", "n/a", "N/A", "unknown", "-", "NA", "#N/A", "<NA>"]
+    "cell", [None, "nan", "NaN", "None", "NULL", "n/a", "N/A", "unknown", "-", "NA", "#N/A", "<NA>", "#REF!"]
 )
 def test_placeholders(cell: str | None) -> None:
     assert is_placeholder(cell)

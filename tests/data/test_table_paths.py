@@ -66,11 +66,9 @@ def test_several_columns_are_one_exam(tmp_path: Path) -> None:
     assert rows["label"].to_list() == [0, 0, 1]
     assert rows["exam"][0] == rows["exam"][1] is not None
     assert rows["exam"][2] is None
-    assert rows["group"][0] == rows["group"][1] is not None
-    assert rows["group"][2] is None
     assert found.columns is not None
     assert found.columns["age"].to_list() == [50.0, 50.0, 60.0]
-    assert [finding.code for finding in found.findings] == ["exams-only"]
+    assert found.findings == ()
 
 
 def test_several_paths_in_a_cell(tmp_path: Path) -> None:
@@ -87,7 +85,7 @@ def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
     assert paths(found) == ["P1/10.png", "P1/2.png", "P1/deep/3.JPG", "P2/1.png"]
     assert found.rows["label"].to_list() == [0, 0, 0, 1]
     assert found.rows["exam"][:3].n_unique() == 1
-    assert found.rows["group"][:3].n_unique() == 1
+    assert found.rows["exam"][3] is None
 
 
 def test_rows_of_exams_do_not_depend_on_the_order_of_lines(tmp_path: Path) -> None:
@@ -139,13 +137,14 @@ def test_kinds_of_files_are_told_apart(tmp_path: Path) -> None:
     touch(tmp_path, "a.nii.gz", "b.NII", "c.dcm", "e.png", "odd")
     (tmp_path / "1.2.840.113").write_bytes(bytes(128) + b"DICM")
     volumes = manifest_of(tmp_path, "path,label\na.nii.gz,x\nb.NII,y\n")
-    assert (volumes.kind, volumes.dimensions) == ("nifti", 3)
-    slices = manifest_of(tmp_path, "path,label\na.nii.gz,x\nb.NII,y\n", volume={"form": "slices"})
-    assert (slices.kind, slices.dimensions) == ("nifti", 2)
+    assert volumes.kind == "nifti"
     series = manifest_of(tmp_path, "path,label\nc.dcm,x\n1.2.840.113,y\n")
-    assert (series.kind, series.dimensions) == ("dicom", 2)
+    assert series.kind == "dicom"
     plain = manifest_of(tmp_path, "path,label\ne.png,x\nodd,y\n")
     assert (plain.kind, plain.dimensions) == ("files", 2)
+    touch(tmp_path, "P1/2.nii", "P1/10.nii.gz", "P2/1.IMA")
+    assert paths(manifest_of(tmp_path, "path,label\nP1,x\n")) == ["P1/10.nii.gz", "P1/2.nii"]
+    assert manifest_of(tmp_path, "path,label\nP2,x\n").kind == "dicom"
     with pytest.raises(DataError, match=r"several kinds: 1 nifti \(first: line 2\), 1 dicom \(first: line 3\)"):
         manifest_of(tmp_path, "path,label\na.nii.gz,x\nc.dcm,y\n")
 

@@ -157,4 +157,4 @@ def test_a_proposed_study_with_lists_can_be_loaded(tmp_path: Path) -> None:
     written = api.new(tmp_path / "table.csv", tmp_path / "study.toml")
     study = load_study(written)
     assert study.data.path_columns == ("a", "b")
-    assert scan(study.data).rows["group"].n_unique() == 12
+    assert scan(study.data).rows["exam"].n_unique() == 12

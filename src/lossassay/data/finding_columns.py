@@ -13,7 +13,10 @@ _UNMENTIONED = {"unknown": UNKNOWN, "absent": 0}
 
 
 def findings(
-    columns: Sequence[Sequence[str | None]], data: DataConfig, where: str, lines: Callable[[Sequence[int]], str]
+    columns: Sequence[Sequence[str | None]],
+    data: DataConfig,
+    where: str,
+    lines: Callable[[Sequence[int]], str] | None = None,
 ) -> list[list[int]]:
     """Return 1, 0 or `UNKNOWN` for each row and finding.
 
@@ -24,7 +27,7 @@ def findings(
         columns: Cells of each finding, as text.
         data: Says what -1 and empty cells stand for.
         where: What to call the table in messages.
-        lines: Names the lines of some rows.
+        lines: Names the lines of some rows; None: they are not named.
 
     Raises:
         DataError: If a cell is something else, or a finding is never there.
@@ -41,9 +44,10 @@ def findings(
         numbers = [_number(cell) for cell in cells]
         strange = [row for row, number in enumerate(numbers) if number not in meaning]
         if strange:
+            place = f"{lines(strange)}; " if lines else ""
             raise DataError(
                 f"{where}: {len(strange)} cells of the finding {name!r} are neither 1, 0, -1 nor empty "
-                f"({lines(strange)}; the first is {cells[strange[0]]!r}). Write 1 for present, 0 for absent and "
+                f"({place}the first is {cells[strange[0]]!r}). Write 1 for present, 0 for absent and "
                 "-1 for uncertain."
             )
         found.append([meaning[number] for number in numbers])

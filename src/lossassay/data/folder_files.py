@@ -21,7 +21,14 @@ def files_below(root: Path) -> Iterator[str]:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     continue
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     yield name
                 elif not (entry.is_symlink() and Path(entry.path).resolve() in Path(entry.path).absolute().parents):
                     waiting.append(name)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

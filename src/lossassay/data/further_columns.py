@@ -14,7 +14,7 @@ def further_columns(table: Table, data: DataConfig) -> pl.DataFrame:
     """Return the further columns as numbers (Float64) and categories (String), row for row.
 
     Dates, free text, paths and identifiers stay out, and so do all columns that are labels, groups or exams. Where
-    ``data.columns`` states types, only stated columns and those with a usual name (age, sex, view, ...) count.
+    ``data.columns`` states numbers or text, only stated columns and those with a usual name (age, sex, ...) count.
 
     Args:
         table: The table.
@@ -47,7 +47,8 @@ def _may_count(name: str, stated: ColumnType | None, data: DataConfig) -> bool:
         return True
     if is_metadata(name):
         return True
-    return not data.columns and not identifies(name) and normal_name(name) not in PATIENT_NAMES
+    chosen = any(kind in ("number", "integer", "text") for kind in data.columns.values())
+    return not chosen and not identifies(name) and normal_name(name) not in PATIENT_NAMES
 
 
 def _series(table: Table, name: str, stated: ColumnType | None) -> pl.Series | None:

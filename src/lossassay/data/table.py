@@ -10,7 +10,7 @@ import polars as pl
 from lossassay.config.schema import DataConfig
 from lossassay.data.further_columns import further_columns
 from lossassay.data.groups import hash_groups
-from lossassay.data.manifest import PART_NAMES, Finding, Kind, Manifest, manifest_rows
+from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import first_few
 from lossassay.data.table_columns import Table, check_types, ranks
 from lossassay.data.table_file import TABLE_SUFFIXES, read_table
@@ -93,14 +93,13 @@ def _manifest(
     table: Table, data: DataConfig, columns: _Columns, kept: Sequence[int], findings: Sequence[Finding]
 ) -> Manifest:
     images = [columns.images[row] for row in kept]
-    kind = kind_of(table, images)
 
     def chosen(values: Sequence[Any] | None) -> list[Any] | None:
         return None if values is None else [values[row] for row in kept]
 
     further = further_columns(table, data)
     return Manifest(
-        kind=kind,
+        kind=kind_of(table, images),
         root=table.path.parent,
         rows=manifest_rows(
             [image.path for image in images],
@@ -114,7 +113,7 @@ def _manifest(
         ),
         class_names=columns.class_names,
         task=columns.task,
-        dimensions=3 if _are_volumes(kind, data) else 2,
+        dimensions=2,  # whoever reads volumes or DICOM makes more of the rows
         findings=tuple(findings),
         names_on_disk={image.path: image.name for image in images if image.path != image.name},
         columns=further[pl.Series([image.line for image in images], dtype=pl.UInt32)] if further.width else None,
@@ -123,12 +122,6 @@ def _manifest(
 
 def _hashed(identifiers: list[Any] | None) -> list[str | None] | None:
     return None if identifiers is None else hash_groups(identifiers)
-
-
-def _are_volumes(kind: Kind, data: DataConfig) -> bool:
-    if kind == "nifti":
-        return data.volume.form == "volume"
-    return kind == "dicom" and data.dicom.unit == "volume"
 
 
 def _without_repeats(

@@ -18,7 +18,9 @@ from lossassay.errors import DataError, did_you_mean
 Cells = list[str | None]
 
 # What programs and people write where they have nothing to say; in lower case.
-MISSING = frozenset({"nan", "null", "na", "n/a", "#n/a", "<na>", "nat", "none"})
+MISSING = frozenset({"nan", "null", "na", "n/a", "<na>", "nat", "none"}) | frozenset(
+    {"#n/a", "#ref!", "#value!", "#div/0!", "#name?", "#num!", "#null!"}  # errors of spreadsheets
+)
 # The same, where a name is expected: nobody is the patient "unknown".
 PLACEHOLDERS = MISSING | {"unknown", "-"}
 

@@ -1,5 +1,6 @@
 """Which lines of a table belong to one patient and to one exam."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,15 +12,13 @@ from lossassay.data.manifest import Finding
 from lossassay.data.table_columns import Cells, Table, normal_form
 from lossassay.data.table_paths import ImagePath
 
-_BETWEEN = "\x1f"  # joins identifiers; no cell holds it, as it is no text
-
 
 @dataclass(frozen=True, kw_only=True)
 class Belonging:
     """Identifiers, not yet hashed, of each image.
 
     Args:
-        groups: Patients, or what else stays in one part of a split; None: nothing is known.
+        groups: Patients, or what else the study names; None: nothing is known. Exams stay together besides.
         exams: What is predicted together; None: every image alone.
         findings: What was assumed.
     """
@@ -33,7 +32,7 @@ def belonging(table: Table, data: DataConfig, images: Sequence[ImagePath]) -> Be
     """Read patients and exams.
 
     A patient column with a usual name is the group unless the study says otherwise: images of one patient in training
-    and in test make every result too good. Several images of one line are one exam, and an exam stays together.
+    and in test make every result too good. Several images of one line are one exam.
 
     Args:
         table: The table.
@@ -50,11 +49,7 @@ def belonging(table: Table, data: DataConfig, images: Sequence[ImagePath]) -> Be
     elif data.group_pattern:
         groups = groups_from_paths(data.group_pattern, [image.path for image in images])
     notes += missing_group_findings(groups or [])
-    exams = _exams(table, data, images, groups)
-    if exams is not None:
-        notes += [] if groups or notes else [_only_exams()]
-        groups = [group or exam for group, exam in zip(groups or [None] * len(images), exams, strict=True)]
-    return Belonging(groups=groups, exams=exams, findings=notes)
+    return Belonging(groups=groups, exams=_exams(table, data, images, groups), findings=notes)
 
 
 def _groups_of_lines(table: Table, data: DataConfig) -> tuple[Cells | None, list[Finding]]:
@@ -76,7 +71,12 @@ def _groups_of_lines(table: Table, data: DataConfig) -> tuple[Cells | None, list
 
 def _joined(cells: Sequence[str | None]) -> str | None:
     """The identifier of an inner group within its outer ones; an empty inner cell is no group."""
-    return None if cells[-1] is None else _BETWEEN.join(cell or "" for cell in cells)
+    return None if cells[-1] is None else _identifier(*cells)
+
+
+def _identifier(*cells: str | None) -> str:
+    """One text of several, such that others give another."""
+    return json.dumps([cell or "" for cell in cells])
 
 
 def patient_column(table: Table, data: DataConfig) -> str | None:
@@ -108,16 +108,6 @@ def _unused(column: str) -> Finding:
     )
 
 
-def _only_exams() -> Finding:
-    return Finding(
-        code="exams-only",
-        severity="note",
-        message="Images are kept together by exam; nothing says which exams belong to the same patient, so a patient "
-        "with several exams can be in training and test.",
-        advice="Name the patient's column in data.group.",
-    )
-
-
 def _exams(
     table: Table, data: DataConfig, images: Sequence[ImagePath], groups: Sequence[str | None] | None
 ) -> list[str | None] | None:
@@ -136,9 +126,7 @@ def _exams(
     for row, image in enumerate(images):
         cell = named[image.line]
         if cell is not None:
-            exams.append(
-                _BETWEEN.join(("exam", (groups[row] if groups else None) or "", patients[image.line] or "", cell))
-            )
+            exams.append(_identifier("exam", groups[row] if groups else None, patients[image.line], cell))
         else:
-            exams.append(_BETWEEN.join(("line", first[image.line])) if sizes[image.line] > 1 else None)
+            exams.append(_identifier("line", first[image.line]) if sizes[image.line] > 1 else None)
     return exams

@@ -7,11 +7,10 @@ import numpy as np
 
 from lossassay.config import DataConfig
 from lossassay.data.scan import scan
+from lossassay.data.table import TABLE_SUFFIXES
 from lossassay.errors import DataError
 from lossassay.study.look_table import lists_files, look_at_table
 from lossassay.study.proposal import Proposal
-
-_TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 def look(path: str | Path) -> Proposal:
@@ -31,7 +30,9 @@ def look(path: str | Path) -> Proposal:
     notes: tuple[str, ...] = ()
     if path.is_dir():
         path, notes = _inside(path)
-    proposal = look_at_table(path) if path.suffix.lower() in _TABLES else Proposal(data={"path": str(path.resolve())})
+    proposal = (
+        look_at_table(path) if path.suffix.lower() in TABLE_SUFFIXES else Proposal(data={"path": str(path.resolve())})
+    )
     return _with_size(Proposal(data=proposal.data, reasons=proposal.reasons, notes=(*notes, *proposal.notes)))
 
 
@@ -40,7 +41,9 @@ def _inside(folder: Path) -> tuple[Path, tuple[str, ...]]:
     arrays = sorted(folder.glob("*.npz"))
     if len(arrays) == 1:
         return arrays[0], (f"the folder holds the array file {arrays[0].name}",)
-    tables = [table for table in sorted(folder.iterdir()) if table.suffix.lower() in _TABLES and lists_files(table)]
+    tables = [
+        table for table in sorted(folder.iterdir()) if table.suffix.lower() in TABLE_SUFFIXES and lists_files(table)
+    ]
     if tables:
         others = ", ".join(table.name for table in tables[1:])
         note = f"the folder holds the table {tables[0].name}"
