@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lossassay.config.schema import DataConfig
 from lossassay.data.manifest import Manifest
 from lossassay.data.scan import scan
+from lossassay.data.table import scan_table
 from lossassay.errors import DataError
 
 NFC, NFD = "폐렴é.png", unicodedata.normalize("NFD", "폐렴é.png")
@@ -133,20 +134,25 @@ def test_missing_files_are_counted(tmp_path: Path) -> None:
     assert "What is there" not in str(caught.value)
 
 
-def test_kinds_of_files_are_told_apart(tmp_path: Path) -> None:
-    touch(tmp_path, "a.nii.gz", "b.NII", "c.dcm", "e.png", "odd")
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["a.nii.gz", "b.NII"], "nifti"),
+        (["c.dcm", "1.2.840.113"], "dicom"),
+        (["e.png", "odd"], "files"),
+        (["a.nii.gz", "e.png"], "files"),  # refused by those who read volumes
+        (["P1"], "nifti"),
+        (["P2"], "dicom"),
+    ],
+)
+def test_kinds_of_files_are_told_apart(tmp_path: Path, cells: list[str], kind: str) -> None:
+    touch(tmp_path, "a.nii.gz", "b.NII", "c.dcm", "e.png", "odd", "P1/2.nii", "P1/10.nii.gz", "P1/x.txt", "P2/1.IMA")
     (tmp_path / "1.2.840.113").write_bytes(bytes(128) + b"DICM")
-    volumes = manifest_of(tmp_path, "path,label\na.nii.gz,x\nb.NII,y\n")
-    assert volumes.kind == "nifti"
-    series = manifest_of(tmp_path, "path,label\nc.dcm,x\n1.2.840.113,y\n")
-    assert series.kind == "dicom"
-    plain = manifest_of(tmp_path, "path,label\ne.png,x\nodd,y\n")
-    assert (plain.kind, plain.dimensions) == ("files", 2)
-    touch(tmp_path, "P1/2.nii", "P1/10.nii.gz", "P2/1.IMA")
-    assert paths(manifest_of(tmp_path, "path,label\nP1,x\n")) == ["P1/10.nii.gz", "P1/2.nii"]
-    assert manifest_of(tmp_path, "path,label\nP2,x\n").kind == "dicom"
-    with pytest.raises(DataError, match=r"several kinds: 1 nifti \(first: line 2\), 1 dicom \(first: line 3\)"):
-        manifest_of(tmp_path, "path,label\na.nii.gz,x\nc.dcm,y\n")
+    (tmp_path / "table.csv").write_text("path,label\n" + "".join(f"{cell},x\n" for cell in cells))
+    found = scan_table(tmp_path / "table.csv", DataConfig(path=str(tmp_path / "table.csv")))
+    assert found.kind == kind
+    if cells == ["P1"]:
+        assert paths(found) == ["P1/10.nii.gz", "P1/2.nii"]
 
 
 def test_paths_outside_are_refused_in_every_column(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _manifest(
 
     further = further_columns(table, data)
     return Manifest(
-        kind=kind_of(table, images),
+        kind=kind_of(images, table.path.parent),
         root=table.path.parent,
         rows=manifest_rows(
             [image.path for image in images],

@@ -190,21 +190,15 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
-def kind_of(table: Table, images: Sequence[ImagePath]) -> Kind:
-    """Tell pictures, NIfTI volumes and DICOM files apart.
+def kind_of(images: Sequence[ImagePath], folder: Path) -> Kind:
+    """Tell pictures, NIfTI volumes and DICOM files apart; a mixture counts as pictures, and is refused where it is read.
 
-    Raises:
-        DataError: If the table names more than one kind.
+    Args:
+        images: What a table names.
+        folder: Where their names start.
     """
-    kinds: dict[Kind, list[int]] = {}
-    for image in images:
-        kinds.setdefault(_kind(image.name, table.path.parent), []).append(image.line)
-    if len(kinds) > 1:
-        listed = ", ".join(f"{len(lines)} {kind} (first: {table.where(lines[:1])})" for kind, lines in kinds.items())
-        raise DataError(
-            f"{table.path} names files of several kinds: {listed}. Expected one kind. Make a table for each."
-        )
-    return next(iter(kinds))
+    kinds = {_kind(image.name, folder) for image in images}
+    return kinds.pop() if len(kinds) == 1 else "files"
 
 
 def _kind(name: str, folder: Path) -> Kind:
