@@ -191,7 +191,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def kind_of(images: Sequence[ImagePath], folder: Path) -> Kind:
-    """Tell pictures, NIfTI volumes and DICOM files apart; a mixture counts as pictures, and is refused where it is read.
+    """Tell pictures, NIfTI volumes and DICOM files apart; a mixture counts as pictures, and its readers refuse it.
 
     Args:
         images: What a table names.
