@@ -41,7 +41,7 @@ def test_policies(class_folders: Folder, options: dict[str, str], expected: list
     [
         (
             ["1,0", "2,1", "0,0"],
-            r"1 cells of the finding 'effusion' are neither 1, 0, -1 nor empty \(the first is '2'\)",
+            r"1 cells of the finding 'effusion' are neither 1, 0, -1 nor empty \(line 3; the first is '2'\)",
         ),
         (["1,0", "maybe,1", "0,0"], "the first is 'maybe'"),
         (["1,0", "0,0", "0,0"], "no image has the finding 'mass'"),

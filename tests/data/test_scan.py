@@ -264,9 +264,13 @@ TABLE_PROBLEMS = {
     "empty label": (
         "path,label\n0.png,a\n1.png,\n2.png,nan\n",
         {},
-        r"2 of 3 labels in 'label' are empty or NaN \(lines 3, 4\)",
+        r"2 of 3 labels in 'label' are empty or placeholders \('nan'\) \(lines 3, 4\)",
     ),
-    "nan among labels": ("path,label\n0.png,a|nan\n", {"label_separator": "|"}, r"1 labels are NaN \(line 2\)"),
+    "nan among labels": (
+        "path,label\n0.png,a|nan\n",
+        {"label_separator": "|"},
+        r"1 labels are placeholders, 'nan' \(line 2\)",
+    ),
     "no label at all": ("path,label\n0.png,\n", {"label_separator": "|"}, "no image has a label"),
     "empty path": ("path,label\n,a\n", {}, r"1 cells of 'path' are empty \(line 2\)"),
     "missing file": (
@@ -274,7 +278,11 @@ TABLE_PROBLEMS = {
         {},
         r"1 of 2 files are not there \(line 3; the first is '9\.png'\)",
     ),
-    "twice": ("path,label\n0.png,a\n1.png,a\n./0.png,b\n", {}, r"1 paths stand in it more than once \(lines 2, 4\)"),
+    "twice": (
+        "path,label\n0.png,a\n1.png,a\n./0.png,b\n",
+        {},
+        r"1 paths stand in it more than once with different labels \(lines 2, 4\)",
+    ),
     "above": (
         "path,label\n../0.png,a\n",
         {},

@@ -11,9 +11,10 @@ from lossassay.data.arrays import is_npz_folder, npz_rows, scan_digits, scan_npz
 from lossassay.data.dicom.files import holds_dicom
 from lossassay.data.dicom.scan import scan_dicom
 from lossassay.data.dicom.table import as_dicom
+from lossassay.data.folder_files import files_below
 from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
-from lossassay.data.names import READ_SUFFIXES, class_numbers, first_few, join_path
+from lossassay.data.names import READ_SUFFIXES, class_numbers, first_few
 from lossassay.data.nifti.scan import as_nifti
 from lossassay.data.order import in_order
 from lossassay.data.table import TABLE_SUFFIXES, scan_table
@@ -21,7 +22,8 @@ from lossassay.data.volume_rows import refuse_volume_settings
 from lossassay.errors import DataError
 
 _FORMS = (
-    "class folders, a .csv, .tsv or .parquet table, a MedMNIST-layout .npz file, a tree of DICOM files, or 'digits'"
+    "class folders, a .csv, .tsv, .parquet or .xlsx table, a MedMNIST-layout .npz file, a tree of DICOM files, "
+    "or 'digits'"
 )
 
 
@@ -30,9 +32,9 @@ def scan(data: DataConfig) -> Manifest:
 
     Args:
         data: The study's data section. `path` is a folder of class folders (also with train, val(idation) and test
-            above them), a tree of DICOM files, a CSV, TSV or Parquet table, an .npz file in the layout of MedMNIST (or
-            the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with scikit-learn. Folders
-            and tables can hold NIfTI volumes in place of images.
+            above them), a tree of DICOM files, a CSV, TSV, Parquet or Excel table, an .npz file in the layout of
+            MedMNIST (or the folder that holds exactly one), or ``"digits"``: the 1,797 images that ship with
+            scikit-learn. Folders and tables can hold NIfTI volumes in place of images.
 
     Returns:
         A manifest whose rows do not depend on the order of files or of table rows.
@@ -76,10 +78,11 @@ def _scan_array(path: Path, data: DataConfig) -> Manifest:
 
 def _refuse_columns(data: DataConfig, what: str) -> None:
     """Columns and patterns that the form of the data cannot have must not be ignored silently."""
-    keys = ("group", "source", "label_separator", "label_bins", "finding_columns") + (
-        () if what == "class folders" else ("group_pattern",)
+    keys = ("group", "source", "exam", "time", "path_columns", "path_separator", "sheet", "encoding") + (
+        ("columns", "label_separator", "label_bins", "finding_columns")
+        + (() if what == "class folders" else ("group_pattern",))
     )
-    given = [f"data.{key}" for key in keys if getattr(data, key) is not None]
+    given = [f"data.{key}" for key in keys if getattr(data, key) not in (None, False, {})]
     if given:
         hint = " Use data.group_pattern to read groups from paths." if what == "class folders" else ""
         raise DataError(f"{' and '.join(given)} cannot be used with {what}: it has no such column.{hint}")
@@ -115,29 +118,6 @@ def _scan_folders(root: Path, data: DataConfig) -> Manifest:
         findings=(*_folder_findings([path for path, _ in files], depth), *missing_group_findings(groups or [])),
         names_on_disk={path: name for path, name in labelled if path != name},
     )
-
-
-def files_below(root: Path) -> Iterator[str]:
-    """Posix paths of all files that are not hidden; a link back to a folder above it is not followed."""
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
-        with os.scandir(join_path(root, folder)) as entries:
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith(".") or entry.name == "__MACOSX":
-                    continue
-                if not _is_folder(entry):
-                    yield name
-                elif not (entry.is_symlink() and Path(entry.path).resolve() in Path(entry.path).absolute().parents):
-                    waiting.append(name)
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _official_parts(paths: Iterator[str]) -> bool:

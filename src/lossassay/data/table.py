@@ -1,25 +1,25 @@
-"""Reads a CSV, TSV or Parquet table of paths and labels."""
+"""Makes a manifest of a table of paths and labels: CSV, TSV, Parquet or Excel."""
 
-import os
-import posixpath
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from lossassay.catalogue.loss_spec import Task
 from lossassay.config.schema import DataConfig
-from lossassay.data.finding_columns import findings
-from lossassay.data.groups import groups_from_paths, hash_groups, missing_group_findings
-from lossassay.data.manifest import PART_NAMES, Manifest, manifest_rows
-from lossassay.data.names import class_numbers, first_few, join_path, natural_order
-from lossassay.data.order import cut
-from lossassay.errors import DataError, did_you_mean
+from lossassay.data.further_columns import further_columns
+from lossassay.data.groups import hash_groups
+from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
+from lossassay.data.names import first_few
+from lossassay.data.table_columns import Table, check_types, ranks
+from lossassay.data.table_file import TABLE_SUFFIXES, read_table
+from lossassay.data.table_groups import Belonging, belonging
+from lossassay.data.table_labels import Labels, table_labels
+from lossassay.data.table_paths import ImagePath, image_paths, kind_of
+from lossassay.errors import DataError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+__all__ = ["TABLE_SUFFIXES", "read_table", "scan_table"]
 
 
 def scan_table(path: Path, data: DataConfig) -> Manifest:
@@ -32,179 +32,142 @@ def scan_table(path: Path, data: DataConfig) -> Manifest:
     Raises:
         DataError: If a column is missing, a cell cannot be used, or a file is not there.
     """
-    table = _Table(path, read_table(path))
-    names = _paths(table, data)
-    paths = [unicodedata.normalize("NFC", name) for name in names]
-    _refuse_doubles(table, paths)
-    class_names, numbers, task = _labels(table, data)
-    groups = _groups(table, data, paths)
-    sources = table.column(data.source, "source") if data.source else [None] * len(paths)
-    parts = _parts(table, data)
-    order = sorted(range(len(paths)), key=paths.__getitem__)
+    table = read_table(path, encoding=data.encoding, sheet=data.sheet)
+    check_types(table, data)
+    images = image_paths(table, data)
+    images.sort(key=lambda image: image.path)
+    labels = table_labels(table, data)
+    own = belonging(table, data, images)
+    columns = _Columns(table, data, images, labels, own)
+    kept, repeated = _without_repeats(table, images, columns.facts())
+    columns.refuse_exams_of_two_labels()
+    return _manifest(table, data, columns, kept, (*repeated, *own.findings))
+
+
+class _Columns:
+    """What the table says of each image, in the order of paths."""
+
+    def __init__(
+        self, table: Table, data: DataConfig, images: Sequence[ImagePath], labels: Labels, own: Belonging
+    ) -> None:
+        self.table, self.data, self.images, self.own = table, data, images, own
+        self.class_names, numbers, self.task = labels
+        lines = [image.line for image in images]
+        self.labels: list[Any] = [numbers[line] for line in lines]
+        sources = table.names(data.source, "source") if data.source else None
+        self.sources = [sources[line] for line in lines] if sources else None
+        parts = _parts(table, data)
+        self.parts = [parts[line] for line in lines] if parts else None
+        times = ranks(table.column(data.time, "time"), table, data.time) if data.time else None
+        self.times = [times[line] for line in lines] if times else None
+
+    def facts(self) -> dict[str, Sequence[Any]]:
+        """The columns in which two lines for one image must agree."""
+        known = {
+            "labels": self.labels,
+            "spellings": [image.name for image in self.images],
+            "groups": self.own.groups,
+            "exams": self.own.exams,
+            "sources": self.sources,
+            "parts": self.parts,
+            "times": self.times,
+        }
+        return {name: values for name, values in known.items() if values is not None}
+
+    def refuse_exams_of_two_labels(self) -> None:
+        """The images of an exam are predicted together, so they have one label."""
+        rows_of: dict[str, list[int]] = {}
+        for row, exam in enumerate(self.own.exams or ()):
+            if exam is not None:
+                rows_of.setdefault(exam, []).append(row)
+        mixed = [rows for rows in rows_of.values() if any(self.labels[row] != self.labels[rows[0]] for row in rows)]
+        if mixed:
+            lines = self.table.where([self.images[row].line for row in mixed[0]])
+            raise DataError(
+                f"{self.table.path}: {len(mixed)} exams have images with different labels (the first: {lines}), and "
+                "the images of an exam are predicted together. Give them one label, or leave data.exam out."
+            )
+
+
+def _manifest(
+    table: Table, data: DataConfig, columns: _Columns, kept: Sequence[int], findings: Sequence[Finding]
+) -> Manifest:
+    images = [columns.images[row] for row in kept]
+
+    def chosen(values: Sequence[Any] | None) -> list[Any] | None:
+        return None if values is None else [values[row] for row in kept]
+
+    further = further_columns(table, data)
     return Manifest(
-        kind="files",
-        root=path.parent,
+        kind=kind_of(images, table.path.parent),
+        root=table.path.parent,
         rows=manifest_rows(
-            [paths[i] for i in order],
-            [numbers[i] for i in order],  # type: ignore[arg-type]
-            task=task,
-            groups=hash_groups([groups[i] for i in order]) if groups else None,
-            sources=[sources[i] for i in order],
-            parts=[parts[i] for i in order] if parts else None,
+            [image.path for image in images],
+            chosen(columns.labels) or [],
+            task=columns.task,
+            groups=_hashed(chosen(columns.own.groups)),
+            sources=chosen(columns.sources),
+            parts=chosen(columns.parts),
+            exams=_hashed(chosen(columns.own.exams)),
+            times=chosen(columns.times),
         ),
-        class_names=class_names,
-        task=task,
-        dimensions=2,
-        findings=tuple(missing_group_findings(groups or [])),
-        names_on_disk={path: name for path, name in zip(paths, names, strict=True) if path != name},
+        class_names=columns.class_names,
+        task=columns.task,
+        dimensions=2,  # whoever reads volumes or DICOM makes more of the rows
+        findings=tuple(findings),
+        names_on_disk={image.path: image.name for image in images if image.path != image.name},
+        columns=further[pl.Series([image.line for image in images], dtype=pl.UInt32)] if further.width else None,
     )
 
 
-class _Table:
-    """A table of text cells that says which of its lines something is wrong with."""
+def _hashed(identifiers: list[Any] | None) -> list[str | None] | None:
+    return None if identifiers is None else hash_groups(identifiers)
 
-    def __init__(self, path: Path, frame: pl.DataFrame) -> None:
-        self.path = path
-        self.frame = frame
-        self._first_line = 1 if path.suffix.lower() == ".parquet" else 2  # the header is line 1 of a text file
 
-    def column(self, name: str, key: str) -> list[str | None]:
-        """Return the stripped cells; an empty cell is None."""
-        if name not in self.frame.columns:
+def _without_repeats(
+    table: Table, images: Sequence[ImagePath], facts: dict[str, Sequence[Any]]
+) -> tuple[list[int], list[Finding]]:
+    """Keep one of the lines that say the same of one image; refuse those that differ."""
+    counts = Counter(image.path for image in images)
+    if len(counts) == len(images):
+        return list(range(len(images))), []
+    rows_of: dict[str, list[int]] = {}
+    for row, image in enumerate(images):
+        rows_of.setdefault(image.path, []).append(row)
+    repeated = {path: rows for path, rows in rows_of.items() if len(rows) > 1}
+    for name, values in facts.items():
+        differing = [rows for rows in repeated.values() if any(values[row] != values[rows[0]] for row in rows)]
+        if differing:
+            lines = table.where([images[row].line for rows in differing for row in rows])
             raise DataError(
-                f"{self.path} has no column {name!r} (data.{key}). Its columns: {', '.join(self.frame.columns)}."
-                f"{did_you_mean(name, self.frame.columns)} Set data.{key} to the right one."
+                f"{table.path}: {len(differing)} paths stand in it more than once with different {name} ({lines}). "
+                "Keep one line for each image; join several labels into one cell and name what joins them in "
+                "data.label_separator."
             )
-        cells = self.frame[name]
-        if isinstance(cells.dtype, pl.List | pl.Array | pl.Struct):
-            raise DataError(
-                f"Column {name!r} of {self.path} holds {cells.dtype}, expected text or numbers. "
-                "Join several labels into one cell, and name what joins them in data.label_separator."
-            )
-        stripped = cells.cast(pl.String).str.strip_chars()
-        return [cell or None for cell in stripped.to_list()]
-
-    def lines(self, rows: Sequence[int]) -> str:
-        """Name the lines of some rows, as an editor counts them."""
-        word = "row" if self._first_line == 1 else "line"
-        return f"{word}{'s' if len(rows) > 1 else ''} {first_few((row + self._first_line for row in rows), 5)}"
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """Read every cell of a text table as text, so that nothing depends on guessed types."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            frame = pl.read_parquet(path)
-        else:
-            frame = pl.read_csv(path, separator=_separator(path), infer_schema_length=0)
-    except pl.exceptions.NoDataError:
-        raise DataError(f"{path} is empty. Expected a header and one line for each image.") from None
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read as a {path.suffix[1:].upper()} table in UTF-8: {reason}.") from None
-    if frame.is_empty():
-        raise DataError(f"{path} has a header but no rows. Expected one for each image.")
-    return frame.rename({name: name.strip() for name in frame.columns})
-
-
-def _separator(path: Path) -> str:
-    """Spreadsheets write semicolons into .csv files where the comma is the decimal sign."""
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    return max(",;\t", key=header.count)
-
-
-def _paths(table: _Table, data: DataConfig) -> list[str]:
-    """Return normal posix paths, relative to the table's folder where they lie in it."""
-    cells = table.column(data.path_column, "path_column")
-    empty = [row for row, cell in enumerate(cells) if cell is None]
-    if empty:
-        raise DataError(f"{table.path}: {len(empty)} cells of {data.path_column!r} are empty ({table.lines(empty)}).")
-    folder = table.path.parent.absolute().as_posix().rstrip("/") + "/"
-    paths = [posixpath.normpath((cell or "").replace("\\", "/")) for cell in cells]
-    paths = [path.removeprefix(folder) for path in paths]
-    outside = [row for row, path in enumerate(paths) if path.startswith(("/", "../")) or re.match("[A-Za-z]:", path)]
-    if outside and not data.allow_paths_outside:
-        raise DataError(
-            f"{table.path}: {len(outside)} paths leave the table's folder ({table.lines(outside)}; the first is "
-            f"{paths[outside[0]]!r}). Expected paths below {table.path.parent}. Correct them, or set "
-            "data.allow_paths_outside = true if the table is your own."
+    cells = table.frame.rows()
+    kept = [min(rows, key=lambda row: (str(cells[images[row].line]), row)) for rows in rows_of.values()]
+    surplus = len(images) - len(kept)
+    return kept, [
+        Finding(
+            code="duplicate-rows",
+            severity="note",
+            message=f"{surplus} rows of the table repeat an image with the same label; each image counts once.",
+            advice="Nothing, unless the table should name other images there.",
+            paths=tuple(repeated),
         )
-    missing = [row for row, path in enumerate(paths) if not os.path.isfile(join_path(table.path.parent, path))]
-    if missing:
-        raise DataError(
-            f"{table.path}: {len(missing)} of {len(paths)} files are not there ({table.lines(missing)}; the first is "
-            f"{paths[missing[0]]!r}). Paths start at the table's folder {table.path.parent}."
-        )
-    return paths
+    ]
 
 
-def _refuse_doubles(table: _Table, paths: Sequence[str]) -> None:
-    counts = Counter(paths)
-    doubles = [row for row, path in enumerate(paths) if counts[path] > 1]
-    if doubles:
-        raise DataError(
-            f"{table.path}: {sum(count > 1 for count in counts.values())} paths stand in it more than once "
-            f"({table.lines(doubles)}). Keep one line for each image; join several labels into one cell and name "
-            "what joins them in data.label_separator."
-        )
-
-
-def _labels(table: _Table, data: DataConfig) -> tuple[tuple[str, ...], list[int] | list[list[int]], Task]:
-    """Return class names, a number or a multi-hot list for each row, and what they are."""
-    if data.finding_columns is not None:
-        cells = [table.column(name, "finding_columns") for name in data.finding_columns]
-        return (data.finding_columns, findings(cells, data, str(table.path)), "multi_label")
-    labels = table.column(data.label_column, "label_column")
-    if data.label_separator is not None:
-        return (*_multi_hot(table, labels, data.label_separator), "multi_label")
-    _refuse_missing_labels(table, labels, data)
-    if data.label_bins is not None:
-        return (*cut(labels, data.label_bins, f"{table.path}: {data.label_column!r}"), "ordinal")
-    return (*class_numbers([label or "" for label in labels]), "single_label")
-
-
-def _refuse_missing_labels(table: _Table, labels: Sequence[str | None], data: DataConfig) -> None:
-    missing = [row for row, label in enumerate(labels) if label is None or label.lower() == "nan"]
-    if missing:
-        raise DataError(
-            f"{table.path}: {len(missing)} of {len(labels)} labels in {data.label_column!r} are empty or NaN "
-            f"({table.lines(missing)}). Expected a label for each image. Fill them in, drop those lines, or set "
-            "data.label_separator if an image can have no label."
-        )
-
-
-def _multi_hot(table: _Table, labels: Sequence[str | None], separator: str) -> tuple[tuple[str, ...], list[list[int]]]:
-    cells = [[piece.strip() for piece in (label or "").split(separator) if piece.strip()] for label in labels]
-    not_a_number = [row for row, cell in enumerate(cells) if any(piece.lower() == "nan" for piece in cell)]
-    if not_a_number:
-        raise DataError(
-            f"{table.path}: {len(not_a_number)} labels are NaN ({table.lines(not_a_number)}). "
-            "Leave the cell empty where an image has none of the labels."
-        )
-    class_names = tuple(sorted({piece for cell in cells for piece in cell}, key=natural_order))
-    if not class_names:
-        raise DataError(f"{table.path}: no image has a label. Check data.label_column and data.label_separator.")
-    return class_names, [[int(name in cell) for name in class_names] for cell in cells]
-
-
-def _groups(table: _Table, data: DataConfig, paths: Sequence[str]) -> list[str | None] | None:
-    if isinstance(data.group, str):
-        return table.column(data.group, "group")
-    return groups_from_paths(data.group_pattern, paths) if data.group_pattern else None
-
-
-def _parts(table: _Table, data: DataConfig) -> list[str | None] | None:
+def _parts(table: Table, data: DataConfig) -> list[str | None] | None:
     asked = data.part_column != DataConfig.model_fields["part_column"].default or data.split.official
     if data.part_column not in table.frame.columns and not asked:
         return None
-    cells = table.column(data.part_column, "part_column")
+    cells = table.names(data.part_column, "part_column")
     strange = [row for row, cell in enumerate(cells) if cell is not None and cell.lower() not in PART_NAMES]
     if strange:
+        words = first_few((repr(word) for word in dict.fromkeys(cells[row] for row in strange)), 3)
         raise DataError(
-            f"{table.path}: {len(strange)} cells of {data.part_column!r} name no part ({table.lines(strange)}; the "
-            f"first is {cells[strange[0]]!r}). Expected train, val, valid, validation or test."
+            f"{table.path}: {len(strange)} cells of {data.part_column!r} name no part ({table.where(strange)}; found "
+            f"{words}). Expected train, val, valid, validation or test."
         )
     return [PART_NAMES[cell.lower()] if cell is not None else None for cell in cells]

@@ -10,8 +10,8 @@ from lossassay.config import parse_study
 from lossassay.data.cache import open_cache
 from lossassay.errors import OutFolderError
 from lossassay.study.estimate import Estimate, estimate
-from lossassay.study.look import Proposal
 from lossassay.study.plan import Plan, make_plan
+from lossassay.study.proposal import Proposal
 
 _ARMS = {
     "single_label": (

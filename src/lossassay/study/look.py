@@ -1,41 +1,21 @@
 """Looks at a folder, table or array file and proposes the data section of a study."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from lossassay.config import DataConfig
 from lossassay.data.dicom.files import holds_dicom
+from lossassay.data.folder_files import files_below
 from lossassay.data.manifest import Manifest
 from lossassay.data.nifti.read import middle_slices
-from lossassay.data.scan import files_below, scan
-from lossassay.data.table import read_table
+from lossassay.data.scan import scan
+from lossassay.data.table import TABLE_SUFFIXES
 from lossassay.errors import DataError
 from lossassay.study.look_dicom import look_at_dicom
-
-_TABLES = (".csv", ".tsv", ".parquet")
-_LABEL_NAMES = ("label", "labels", "class", "diagnosis", "target", "finding", "findings", "category", "grade")
-_GROUP_NAMES = ("patient_id", "patient", "patientid", "subject_id", "subject", "case_id", "case")
-_SOURCE_NAMES = ("source", "site", "hospital", "scanner", "institution")
-_PART_NAMES = ("official_split", "split", "part", "partition", "subset")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """What a look found.
-
-    Args:
-        data: The data section, ready for a study.
-        reasons: Why each key was set, by key.
-        notes: What else a user should know.
-    """
-
-    data: dict[str, Any]
-    reasons: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+from lossassay.study.look_table import lists_files, look_at_table
+from lossassay.study.proposal import Proposal
 
 
 def look(path: str | Path) -> Proposal:
@@ -59,7 +39,9 @@ def look(path: str | Path) -> Proposal:
             data, reasons, notes = look_at_dicom(path, names)
             return Proposal(data=data, reasons=reasons, notes=notes)
         path, notes = _inside(path)
-    proposal = _table(path) if path.suffix.lower() in _TABLES else Proposal(data={"path": str(path.resolve())})
+    proposal = (
+        look_at_table(path) if path.suffix.lower() in TABLE_SUFFIXES else Proposal(data={"path": str(path.resolve())})
+    )
     return _with_size(Proposal(data=proposal.data, reasons=proposal.reasons, notes=(*notes, *proposal.notes)))
 
 
@@ -68,61 +50,14 @@ def _inside(folder: Path) -> tuple[Path, tuple[str, ...]]:
     arrays = sorted(folder.glob("*.npz"))
     if len(arrays) == 1:
         return arrays[0], (f"the folder holds the array file {arrays[0].name}",)
-    tables = [table for table in sorted(folder.iterdir()) if table.suffix.lower() in _TABLES and _lists_files(table)]
+    tables = [
+        table for table in sorted(folder.iterdir()) if table.suffix.lower() in TABLE_SUFFIXES and lists_files(table)
+    ]
     if tables:
         others = ", ".join(table.name for table in tables[1:])
         note = f"the folder holds the table {tables[0].name}"
         return tables[0], (note + (f"; other tables there: {others}" if others else ""),)
     return folder, ()
-
-
-def _lists_files(table: Path) -> bool:
-    try:
-        return _path_column(read_table(table), table.parent) is not None
-    except DataError:
-        return False
-
-
-def _path_column(frame: pl.DataFrame, folder: Path) -> str | None:
-    """Return the column whose first values are files beside the table."""
-    for column in frame.columns:
-        values = [str(value) for value in frame[column].head(20).drop_nulls().to_list()]
-        if values and all((folder / value).is_file() for value in values):
-            return column
-    return None
-
-
-def _first(frame: pl.DataFrame, names: tuple[str, ...]) -> str | None:
-    by_lower = {column.lower(): column for column in frame.columns}
-    return next((by_lower[name] for name in names if name in by_lower), None)
-
-
-def _table(path: Path) -> Proposal:
-    frame = read_table(path)
-    path_column, label = _path_column(frame, path.parent), _first(frame, _LABEL_NAMES)
-    if path_column is None or label is None:
-        missing = "file paths" if path_column is None else "labels"
-        raise DataError(
-            f"{path.name} has no column that looks like {missing}; its columns are {', '.join(frame.columns)}. "
-            "Write the study by hand and name the columns: path_column and label_column."
-        )
-    data: dict[str, Any] = {"path": str(path.resolve()), "path_column": path_column, "label_column": label}
-    reasons = {"path_column": "its values are files", "label_column": "by its name"}
-    texts = frame[label].cast(pl.String).drop_nulls()
-    separator = next((sign for sign in ("|", ";") if texts.str.contains(sign, literal=True).any()), None)
-    if separator:
-        data["label_separator"] = separator
-        reasons["label_separator"] = "several labels stand in one cell, so this is multi-label"
-    for key, names, reason in (
-        ("group", _GROUP_NAMES, "images of one patient stay in one part of a split"),
-        ("source", _SOURCE_NAMES, "shown in the report: a source that follows the label is a shortcut"),
-        ("part_column", _PART_NAMES, 'official parts; use them with split = "official"'),
-    ):
-        column = _first(frame, names)
-        if column:
-            data[key], reasons[key] = column, reason
-    notes = () if "group" in data else ("no patient column was found: if patients have several images, name it",)
-    return Proposal(data=data, reasons=reasons, notes=notes)
 
 
 def _with_size(proposal: Proposal) -> Proposal:
@@ -173,7 +108,7 @@ def _sample(path: str, manifest: Any) -> list[np.ndarray[Any, np.dtype[np.uint8]
     found = []
     for row in np.linspace(0, len(manifest.rows) - 1, min(12, len(manifest.rows))).astype(int):
         try:
-            with Image.open(manifest.root / manifest.rows["path"][int(row)]) as picture:
+            with Image.open(manifest.root / manifest.files_of(manifest.rows["path"][int(row)])[0]) as picture:
                 found.append(np.asarray(picture.convert("RGB")))
         except (OSError, UnidentifiedImageError):
             continue

@@ -14,7 +14,7 @@ from lossassay.config import DataConfig
 from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.manifest import Manifest
 from lossassay.data.scan import scan
-from lossassay.study.look import Proposal
+from lossassay.study.proposal import Proposal
 
 _UNEVEN = 5.0  # from this ratio of the largest to the smallest class on, losses that use counts are proposed
 _FEW = 100  # images of the smallest class
