@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.config.schema import DataConfig
-from lossassay.data import entries, known_files
+from lossassay.data import entries, known_files, preprocess
 from lossassay.data.array_file import drop_rows, open_array
 from lossassay.data.decode import DECODER_VERSION, DecodeOptions, Item
 from lossassay.data.decode_worker import Facts
@@ -82,7 +82,12 @@ def open_cache(
 
 
 def decode_options(data: DataConfig, manifest: Manifest) -> DecodeOptions:
-    """Return how every row becomes the same array, as plain data for the processes that decode."""
+    """Return how every row becomes the same array, as plain data for the processes that decode.
+
+    Raises:
+        DataError: If a preset of preprocessing cannot be applied to these images.
+    """
+    preprocess.check(data.preprocess, dimensions=manifest.dimensions)
     return DecodeOptions(
         image_size=data.image_size,
         channels=data.channels,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lossassay.data import preprocess
 from lossassay.data.array_file import BLOCK_BYTES, create
 from lossassay.data.arrays import image_blocks, image_members, load_digits
 from lossassay.data.decode import DecodeOptions, digest
@@ -71,9 +72,12 @@ def fit_array(image: Images, options: DecodeOptions) -> Images:
     scale_to_type = 1 if image.dtype == np.uint8 else 257
     extent = image.shape[:-1]
     side = options.image_size
-    if image.shape[-1] == options.channels and extent == (side,) * len(extent):
+    if image.shape[-1] == options.channels and extent == (side,) * len(extent) and not options.preprocess:
         return np.ascontiguousarray(image)
     values = _to_channels(image.astype(np.float32), options, scale_to_type)
+    if options.preprocess:
+        values = preprocess.apply(np.rint(values).astype(image.dtype), options.preprocess).astype(np.float32)
+        extent = values.shape[:-1]
     fitted = _fitted_shape(extent, options)
     for axis, length in enumerate(fitted):
         values = _scale_axis(values, axis, length)
