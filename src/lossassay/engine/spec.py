@@ -65,6 +65,7 @@ class RunData:
         train: Rows to learn from.
         validation: Rows that choose the epoch.
         test: Rows that are predicted once, at the end.
+        exams: Number of each row's exam, int64 [N]: rows of an exam are scored together; None: each row alone.
     """
 
     images: Array
@@ -74,6 +75,7 @@ class RunData:
     train: Array
     validation: Array
     test: Array
+    exams: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ class Predictions:
     """What a run says about some rows.
 
     Args:
-        rows: Row numbers, [M].
+        rows: Row numbers, [M]; of exams the first rows.
         scores: Raw outputs, float32 [M S]; nan where training diverged.
         probabilities: After the loss's link and calibration, float32 [M K]; rows sum to one for single labels.
     """

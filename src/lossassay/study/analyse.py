@@ -90,7 +90,7 @@ def _evidence_facts(context: Context) -> dict[str, Any]:
         "runs_saved": sum(looks.last - n for n in used.values()) if sequential and not context.missing else 0,
         "reference": context.study.reference if evidence.control else None,
         "patients": len(np.unique(np.concatenate([run.patients for run in context.runs]))),
-        "patient_unit": "image" if context.plan["data"]["groups"] is None else "patient",
+        "patient_unit": _patient_unit(context.plan["data"]),
         "official_split": context.study.data.split.official,
         "registered": context.registered.first,
         "changes": list(context.registered.changes),
@@ -98,6 +98,13 @@ def _evidence_facts(context: Context) -> dict[str, Any]:
         "resolution": resolution(context, "procedure"),
         "smallest_margin_population": resolution(context, "population"),
     }
+
+
+def _patient_unit(data: dict[str, Any]) -> str:
+    """Say what the patients of the statistics are: without groups each exam, or each image, is its own."""
+    if data["groups"] is not None:
+        return "patient"
+    return "image" if data.get("exams") is None else "exam"
 
 
 def _observed(context: Context, arm_a: str, arm_b: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Bench:
         labels: int64 [N], or multi-hot float32 [N K].
         groups: Keyed hash of each row's group, or None.
         parts: uint8 [replicates N]: training 0, validation 1, test 2.
+        exams: Number of each row's exam, int64 [N], or None.
     """
 
     plan: dict[str, Any]
@@ -34,6 +35,7 @@ class Bench:
     labels: Array
     groups: list[str | None]
     parts: Array
+    exams: Array | None
 
 
 def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
@@ -45,6 +47,8 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
         facts: plan.json; see `study.describe`.
     """
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
+    exams = [None] * len(rows) if plan.exams is None else plan.exams
+    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
     parts = np.full((len(plan.splits), len(rows)), TRAIN, dtype=np.uint8)
     for replicate, own in enumerate(plan.splits):
         parts[replicate, own.validation], parts[replicate, own.test] = VALIDATION, TEST
@@ -65,6 +69,7 @@ def read_bench(folder: Path, images: Path) -> Bench:
         labels=labels,
         groups=rows["group"].to_list(),
         parts=np.load(folder / "splits.npy"),
+        exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
     )
 
 
@@ -90,6 +95,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         train=np.flatnonzero(parts == TRAIN),
         validation=np.flatnonzero(parts == VALIDATION),
         test=np.flatnonzero(parts == TEST),
+        exams=bench.exams,
     )
     facts = entry | arm | {"engine": asdict(spec.engine), "results_version": bench.plan["results_version"]}
     return facts, spec, data

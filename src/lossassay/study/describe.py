@@ -59,6 +59,7 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
     groups = manifest.rows["group"]
     return {
         "rows": len(manifest.rows),
+        "exams": None if plan.exams is None else len(np.unique(plan.exams)),
         "class_names": list(manifest.class_names),
         "class_counts": counts,
         "task": manifest.task,

@@ -17,11 +17,12 @@ from lossassay.config import CONTROL_ARM, Study
 from lossassay.config.schema import SplitConfig
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
+from lossassay.data.grouping import check_exams, exam_numbers
 from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split, split
 from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
 from lossassay.engine.spec import Array, EngineChoice, RunSpec
-from lossassay.errors import StudyFileError
+from lossassay.errors import DataError, StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
 from lossassay.study.fitting import check_class_counts, check_losses, task_in_words
 from lossassay.study.identity import Identity, find_identities, gradient_scales
@@ -50,6 +51,7 @@ class Plan:
         study: As resolved.
         manifest: The readable rows.
         labels: int64 [N], or multi-hot float32 [N K].
+        exams: Number of each row's exam, int64 [N]; None: every row is predicted alone.
         digest: Of the data.
         metric: The primary yardstick.
         splits: One for each replicate.
@@ -65,6 +67,7 @@ class Plan:
     study: Study
     manifest: Manifest
     labels: Array
+    exams: Array | None
     digest: str
     metric: str
     splits: tuple[Split, ...]
@@ -87,19 +90,21 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     Raises:
         LabelError: If an arm's loss cannot train these labels, or lacks images of a class to learn from.
         StudyFileError: If the metric is not defined for them.
-        DataError: If the rows cannot be split.
+        DataError: If the rows cannot be split, or the images of an exam differ in label or group.
         ModelError: If the model cannot be built for the images, or not with the kernels that an arm asks for.
     """
     manifest = cache.manifest
     check_losses(study, manifest)
     _check_scope(study, manifest)
+    check_exams(manifest)
     metric = _primary_metric(study, manifest)
     labels = label_array(manifest)
     classes = len(manifest.class_names)
     seeds = [
         replicate_seeds(study.evidence.seed, replicate, study.evidence.vary) for replicate in range(study.evidence.most)
     ]
-    splits = _splits(study, manifest, seeds)
+    splits, exams = _splits(study, manifest, seeds), exam_numbers(manifest)
+    _check_whole(exams, splits)
     check_class_counts(study, manifest, labels, splits)
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
@@ -109,6 +114,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         study=study,
         manifest=manifest,
         labels=labels,
+        exams=exams,
         digest=cache.digest,
         metric=metric,
         splits=splits,
@@ -140,6 +146,20 @@ def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split
         if own.split not in known:
             known[own.split] = split(manifest, study.data.split, seed=own.split)
     return tuple(known[own.split] for own in seeds)
+
+
+def _check_whole(exams: Array | None, splits: tuple[Split, ...]) -> None:
+    """Refuse parts that cut an exam: official ones can."""
+    if exams is None:
+        return
+    for own in splits:
+        parts = [np.unique(exams[rows]) for rows in (own.train, own.validation, own.test)]
+        cut = int((np.bincount(np.concatenate(parts)) > 1).sum())
+        if cut:
+            raise DataError(
+                f"{cut} of {exams.max() + 1} exams have images in more than one part of the split. An exam is predicted "
+                "as one, so it must be in one part. Correct the official parts, or give shares in data.split."
+            )
 
 
 def _planned_runs(
