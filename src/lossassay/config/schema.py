@@ -192,6 +192,14 @@ Replicates = Annotated[
 
 
 Control = Literal["same", "masked_centre", "source_only", "permuted_labels"]
+Damage = Literal["masked_centre", "source_only", "permuted_labels"]
+# The arm's name of each control; no arm of a study may be called so.
+CONTROL_ARMS: dict[Control, str] = {
+    "same": CONTROL_ARM,
+    "masked_centre": "control: masked centre",
+    "source_only": "control: source only",
+    "permuted_labels": "control: permuted labels",
+}
 
 
 def _controls(value: Any) -> Any:
@@ -215,6 +223,13 @@ class EvidenceConfig(Frozen):
     scope: Literal["procedure", "population"] = "procedure"
     compare: str = "all"  # or the name of a reference arm
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The controls by name, in the order of `CONTROL_ARMS`."""
+        if isinstance(self.control, bool):
+            return ("same",) if self.control else ()
+        return tuple(name for name in CONTROL_ARMS if name in self.control)
 
     @property
     def sequential(self) -> bool:

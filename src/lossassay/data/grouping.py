@@ -49,7 +49,8 @@ def joined(first: Numbers, second: Numbers) -> Numbers:
     """
     nodes = int(first.max(initial=-1)) + 1
     links = coo_array(
-        (np.ones(len(first), dtype=np.int8), (first, nodes + second)), shape=(nodes + int(second.max(initial=-1)) + 1,) * 2
+        (np.ones(len(first), dtype=np.int8), (first, nodes + second)),
+        shape=(nodes + int(second.max(initial=-1)) + 1,) * 2,
     )
     return in_order_of_appearance(connected_components(links, directed=False)[1][first])
 

@@ -65,7 +65,8 @@ def check(names: Sequence[str], *, dimensions: int) -> None:
         if dimensions == 3 and name in _FLAT_ONLY:
             raise DataError(
                 f"data.preprocess names {name!r}, and the images are volumes. It is defined for flat images only. "
-                f"Leave it out, or take slices. For volumes there are: {', '.join(sorted(PRESETS.keys() - _FLAT_ONLY))}."
+                "Leave it out, or take slices. For volumes there are: "
+                f"{', '.join(sorted(PRESETS.keys() - _FLAT_ONLY))}."
             )
     if "clahe" in names:
         _scikit_image_exposure()
@@ -160,7 +161,7 @@ def _luminance(image: Image) -> Image:
 
 
 def _search_copy(image: Image) -> tuple[Image, int]:
-    """Return the luminance, averaged in blocks so that a search takes as long for large images, and the block's side."""
+    """Return the luminance averaged in blocks, so that large images take no longer, and the side of a block."""
     light = _luminance(image)
     factor = max(1, min(max(light.shape) // _SEARCH_PX, *light.shape))
     for axis in range(light.ndim) if factor > 1 else ():

@@ -15,6 +15,7 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import measure
 from lossassay.engine.batches import batches, epoch_order, pixel_statistics
 from lossassay.engine.calibration import Calibration
+from lossassay.engine.damage import image_damage
 from lossassay.engine.feed import Batch, Feed
 from lossassay.engine.inputs import LossInputs, class_counts
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
@@ -120,7 +121,10 @@ class _Bench:
         labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding, data.task)
         mean, sd = pixel_statistics(data.images, data.train)
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
-        feed = Feed(data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device)
+        damage = image_damage(run.damage, data.sources, run.engine.device)
+        feed = Feed(
+            data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device, damage=damage
+        )
         return cls(
             run=run,
             data=data,

@@ -40,11 +40,12 @@ def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
             }
             for arm in study.arms
         },
-        "control": study.reference if study.evidence.control else None,
+        "control": study.reference if study.evidence.controls else None,
         "identities": [asdict(identity) for identity in plan.identities],
         "gradient_scales": plan.gradient_scales,
         "runs": [
             {"id": run.id, "arm": run.arm, "replicate": run.replicate, "seeds": run.spec.seeds.as_dict()}
+            | ({} if run.spec.damage is None else {"damage": run.spec.damage})
             for run in plan.runs
         ],
     }
