@@ -1,5 +1,6 @@
 """Reads a study file and names everything that is wrong with it at once, without importing torch."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -231,7 +232,10 @@ def _explain(error: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
     if error["type"] == "missing":
         return f"{place}: missing, and it has no default"
     message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{place}: {message}, got {error['input']!r}"
+    near = ""
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        near = did_you_mean(error["input"], re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    return f"{place}: {message}, got {error['input']!r}{near and '.' + near}"
 
 
 def _known_keys(section: tuple[str, ...]) -> list[str]:
