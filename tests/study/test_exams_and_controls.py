@@ -17,6 +17,7 @@ from lossassay.study import run as study_run
 from lossassay.study.bench import read_bench, read_run
 from lossassay.study.controls import chance
 from lossassay.study.plan import make_plan
+from lossassay.study.stopping import _trained_for
 from tests.study.helpers import small_study
 
 ARMS = [{"loss": "categorical_crossentropy"}, {"loss": "mean_squared_error"}]
@@ -226,3 +227,15 @@ def test_chance_of_each_yardstick() -> None:
     assert chance("cohen_kappa", 4) == 0.0
     assert chance("accuracy", 4) is None
     assert chance("nll", 4) is None
+
+
+def test_controls_are_trained_for_as_long_as_the_reference() -> None:
+    """When the reference arm is decided, its controls stop with it; other arms decide nothing about them."""
+    evidence = {
+        "replicates": {"min": 3, "max": 6},
+        "control": ["masked_centre", "same"],
+        "compare": "mean_squared_error",
+    }
+    study = small_study("digits", arms=ARMS, evidence=evidence)
+    assert {_trained_for(arm, study) for arm in CONTROL_ARMS.values()} == {"mean_squared_error"}
+    assert _trained_for("categorical_crossentropy", study) == "categorical_crossentropy"
