@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from lossassay.config import CONTROL_ARM
+from lossassay.config import CONTROL_ARMS
 from lossassay.study.plan import Plan
 from lossassay.study.run import Progress
 
@@ -65,7 +65,8 @@ class StudyDisplay:
         engine, evidence = plan.engine, plan.study.evidence
         self._sequential = evidence.sequential
         replicates = f"{evidence.fewest} to {evidence.most}" if evidence.sequential else f"{evidence.most}"
-        control = " and a control" if evidence.control else ""
+        controls = len(evidence.controls)
+        control = "" if not controls else " and a control" if controls == 1 else f" and {controls} controls"
         self._print(
             f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
             f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "
@@ -95,7 +96,7 @@ class StudyDisplay:
         """Say which runs the next look needs; without early stopping that is every run that is missing."""
         if self._sequential and self._total is not None:
             replicate = max((self._planned[run].replicate for run in needed), default=None)
-            arms = sorted({self._planned[run].arm for run in needed} - {CONTROL_ARM})
+            arms = sorted({self._planned[run].arm for run in needed} - set(CONTROL_ARMS.values()))
             self._print(
                 f"looked: {_count(len(arms), 'arm')} undecided, replicate {replicate} is trained for {', '.join(arms)}"
                 if needed

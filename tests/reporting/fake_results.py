@@ -308,6 +308,34 @@ class _Builder:
         numbers = {"difference": 0.002, "low": -0.004, "high": 0.008, "sd": 0.009, "sd_low": 0.006, "sd_high": 0.02}
         return [{"metric": metric, "replicates": self.replicates, **numbers} for metric in self.metrics]
 
+    def controls(self) -> list[dict[str, Any]]:
+        if self.stopping == "fixed":
+            return []
+        known = {"balanced_accuracy": 1 / len(self.classes), "macro_auroc": 0.5}
+        rows = []
+        for metric in self.metrics:
+            for control, kept in (("masked_centre", 0.7), ("source_only", 0.4), ("permuted_labels", None)):
+                share = None if metric not in known else kept
+                rows.append(
+                    {
+                        "control": control,
+                        "metric": metric,
+                        "replicates": self.replicates,
+                        "estimate": 0.81,
+                        "low": 0.79,
+                        "high": 0.83,
+                        "chance": known.get(metric),
+                        "reference": 0.955,
+                        "difference": -0.145,
+                        "difference_low": -0.17,
+                        "difference_high": -0.12,
+                        "surviving": share,
+                        "surviving_low": None if share is None else share - 0.05,
+                        "surviving_high": None if share is None else share + 0.05,
+                    }
+                )
+        return rows
+
     def checks(self) -> list[dict[str, Any]]:
         return [
             {"code": code, "status": _STATUS[(i + (self.stopping != "fixed")) % 2], "fields": json.dumps(fields)}
@@ -638,6 +666,8 @@ _CHECKS: dict[str, dict[str, Any]] = {
     "small-class": {"classes": [["<i>covid</i>", 4]]},
     "group-overlap": {"groups": 3},
     "source-predicts-class": {"class": "covid-19", "youden": 0.98},
+    "survives-without-anatomy": {"kept": [["masked_centre", 0.7], ["source_only", 0.4]]},
+    "permuted-labels-at-chance": {"low": 0.4, "high": 0.5, "chance": 1 / 3},
     "diverged-runs": {"runs": 2, "of": 8},
     "changed-after-start": {"changes": ["margin: 0.02, later 0.03"]},
 }

@@ -91,6 +91,15 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
         changes = {"scope": "population", "official_split": stopping == "planned", "registered": registered}
         yield changed_facts(looked, **changes)
         yield changed_facts(looked, patients=1)
+    controlled = fake_results(folder, arms=2, stopping="planned", pictures=False)
+    table = controlled.tables["controls"]
+    without = [pl.lit(None, dtype=pl.Float64).alias(name) for name in ("surviving", "low", "high")]
+    for changes in (without, [*without, pl.lit(None, dtype=pl.Float64).alias("chance")]):
+        yield dataclasses.replace(controlled, tables=controlled.tables | {"controls": table.with_columns(changes)})
+    in_exams = base.plan | {"data": base.plan["data"] | {"exams": 40}}
+    yield dataclasses.replace(changed_facts(base, patients=40, patient_unit="exam"), plan=in_exams)
+    one_exam = base.plan | {"data": base.plan["data"] | {"exams": 1}}
+    yield dataclasses.replace(changed_facts(base, patients=1, patient_unit="exam"), plan=one_exam)
     yield changed_facts(base, method="sign_flip")
     yield changed_facts(base, scope="population")
     yield from other_splits(base)
@@ -117,6 +126,7 @@ def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:
     yield table.with_columns(status=pl.lit("passed"))
     sometimes = ("gradient-scales", "margin-below-resolution", "best-epoch-last", "group-overlap")
     sometimes += ("source-predicts-class", "changed-after-start")
+    sometimes += ("survives-without-anatomy", "permuted-labels-at-chance")
     yield table.filter(pl.col("code").is_in(sometimes)).with_columns(status=pl.lit("not applicable"))
     unknown = {
         "gradient-scales": {"ratio": None, "arm_low": "a", "arm_high": "b"},

@@ -3,6 +3,7 @@
 from lossassay.config.load import load_study, parse_study, study_as_toml
 from lossassay.config.schema import (
     CONTROL_ARM,
+    CONTROL_ARMS,
     ArmConfig,
     AugmentConfig,
     DataConfig,
@@ -14,6 +15,7 @@ from lossassay.config.schema import (
 
 __all__ = [
     "CONTROL_ARM",
+    "CONTROL_ARMS",
     "ArmConfig",
     "AugmentConfig",
     "DataConfig",

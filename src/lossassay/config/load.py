@@ -1,5 +1,6 @@
 """Reads a study file and names everything that is wrong with it at once, without importing torch."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from lossassay.catalogue.parameters import Parameter
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.schema import (
     ARM_TRAINING_KEYS,
-    CONTROL_ARM,
+    CONTROL_ARMS,
     ArmConfig,
     AuditConfig,
     AugmentConfig,
@@ -233,7 +234,10 @@ def _explain(error: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
     if error["type"] == "missing":
         return f"{place}: missing, and it has no default"
     message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{place}: {message}, got {error['input']!r}"
+    near = ""
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        near = did_you_mean(error["input"], re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    return f"{place}: {message}, got {error['input']!r}{near and '.' + near}"
 
 
 def _known_keys(section: tuple[str, ...]) -> list[str]:
@@ -275,8 +279,12 @@ def _crosscheck(study: Study) -> list[str]:
             f"{did_you_mean(study.evidence.compare, names)}"
         )
     problems += _evidence_problems(study.evidence)
-    if CONTROL_ARM in names:
-        problems.append(f"arms: {CONTROL_ARM!r} is the name of the control (`evidence.control`); give the arm another")
+    problems += [
+        f"arms: {name!r} is the name of a control (`evidence.control`); give the arm another"
+        for name in CONTROL_ARMS.values()
+        if name in names
+    ]
+    problems += _control_problems(study)
     if study.data.label_bins is not None and (study.data.label_separator or study.data.order):
         problems.append(
             "data.label_bins: cuts one number per image into grades, so it goes neither with data.label_separator nor "
@@ -291,6 +299,16 @@ def _crosscheck(study: Study) -> list[str]:
                 'give this arm `training = { class_weights = "none" }` or leave it out'
             )
     return problems
+
+
+def _control_problems(study: Study) -> Iterator[str]:
+    split, source = study.data.split, study.data.source
+    by_source = split.kind == "leave_one_out" and not split.official and split.by in (None, source)
+    if "source_only" in study.evidence.controls and by_source:
+        yield (
+            'evidence.control: "source_only" shows a network where an image comes from, and split.kind = '
+            '"leave_one_out" tests on sources that it never saw; leave this control out, or split otherwise'
+        )
 
 
 def _evidence_problems(evidence: EvidenceConfig) -> Iterator[str]:

@@ -22,6 +22,11 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _names(value: Any) -> Any:
+    """One name is a list of one."""
+    return (value,) if isinstance(value, str) else _tuple(value)
+
+
 def _split(value: Any) -> Any:
     return {"official": True} if value == "official" else value
 
@@ -106,7 +111,7 @@ class DataConfig(Frozen):
     allow_paths_outside: bool = False
     dicom: DicomConfig = DicomConfig()
     volume: VolumeConfig = VolumeConfig()
-    preprocess: Annotated[tuple[Preprocessing, ...], BeforeValidator(_tuple)] = ()  # in this order, before scaling
+    preprocess: Annotated[tuple[Preprocessing, ...], BeforeValidator(_names)] = ()  # in this order, before scaling
     spacing_mm: Annotated[float, Field(gt=0)] | None = None  # images that know their pixel spacing come to this one
     split: Annotated[SplitConfig, BeforeValidator(_split)] = SplitConfig()
 
@@ -192,11 +197,24 @@ Replicates = Annotated[
 
 
 Control = Literal["same", "masked_centre", "source_only", "permuted_labels"]
+Damage = Literal["masked_centre", "source_only", "permuted_labels"]
+# The arm's name of each control; no arm of a study may be called so.
+CONTROL_ARMS: dict[Control, str] = {
+    "same": CONTROL_ARM,
+    "masked_centre": "control: masked centre",
+    "source_only": "control: source only",
+    "permuted_labels": "control: permuted labels",
+}
 
 
-def _controls(value: Any) -> Any:
-    """``true`` is the A/A control alone, a name is a list of one."""
-    return (value,) if isinstance(value, str) else _tuple(value)
+def _kind_of_control(value: Any) -> str:
+    return "[flag]" if isinstance(value, bool) else "[names]"
+
+
+Controls = Annotated[
+    Annotated[bool, Tag("[flag]")] | Annotated[Annotated[tuple[Control, ...], BeforeValidator(_names)], Tag("[names]")],
+    Discriminator(_kind_of_control),
+]
 
 
 class EvidenceConfig(Frozen):
@@ -205,8 +223,8 @@ class EvidenceConfig(Frozen):
     replicates: Replicates = 10  # or { min, max }: stops when every comparison is decided
     stopping: Literal["planned", "anytime"] = "planned"  # how looks are paid for; only with { min, max }
     method: Literal["t", "sign_flip"] = "t"  # of the verdicts, scope procedure, fixed replicates
-    control: bool | Annotated[tuple[Control, ...], BeforeValidator(_controls)] = (
-        False  # true: the reference arm once more, with its own weights and order; names: on a damaged input
+    control: Controls = (
+        False  # true: the reference arm again, with its own weights and order; names: on a damaged input
     )
     vary: Annotated[tuple[Vary, ...], BeforeValidator(_tuple)] = VARY_ALL
     metric: str | None = None  # None: balanced accuracy, or macro AUROC for multi-label data
@@ -215,6 +233,13 @@ class EvidenceConfig(Frozen):
     scope: Literal["procedure", "population"] = "procedure"
     compare: str = "all"  # or the name of a reference arm
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The controls by name, in the order of `CONTROL_ARMS`."""
+        if isinstance(self.control, bool):
+            return ("same",) if self.control else ()
+        return tuple(name for name in CONTROL_ARMS if name in self.control)
 
     @property
     def sequential(self) -> bool:

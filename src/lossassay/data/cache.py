@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 
 from lossassay.config.schema import DataConfig
-from lossassay.data import entries, known_files
+from lossassay.data import entries, known_files, preprocess
 from lossassay.data.array_file import drop_rows, open_array
 from lossassay.data.decode import DECODER_VERSION, DecodeOptions, Item
 from lossassay.data.decode_worker import Facts
 from lossassay.data.decoding import FileList, blank_slices, core_count, decode_files, decoding_findings
 from lossassay.data.entries import Entry, cache_entries, clear_cache
-from lossassay.data.grouping import group_numbers
+from lossassay.data.grouping import exam_numbers, group_numbers
 from lossassay.data.manifest import Finding, Manifest, keep_rows
 from lossassay.data.names import join_path
 from lossassay.data.scan import scan
@@ -38,7 +38,7 @@ class ImageCache:
         images: [N H W C] or [N D H W C], uint8 or uint16, a read-only memory map; position i is row i of the manifest.
         manifest: The readable rows; its findings are those of the scan and of decoding.
         digest: Of everything that training sees: content of the files, decoding options, labels, which rows share a
-            group, official parts, class names. Paths and group identifiers are no part of it.
+            group or an exam, official parts, class names. Paths and group identifiers are no part of it.
         folder: Where the array is.
     """
 
@@ -82,7 +82,12 @@ def open_cache(
 
 
 def decode_options(data: DataConfig, manifest: Manifest) -> DecodeOptions:
-    """Return how every row becomes the same array, as plain data for the processes that decode."""
+    """Return how every row becomes the same array, as plain data for the processes that decode.
+
+    Raises:
+        DataError: If a preset of preprocessing cannot be applied to these images.
+    """
+    preprocess.check(data.preprocess, dimensions=manifest.dimensions)
     return DecodeOptions(
         image_size=data.image_size,
         channels=data.channels,
@@ -320,4 +325,7 @@ def _digest(key: str, manifest: Manifest) -> str:
         manifest.class_names,
         manifest.task,
     ]
+    exams = exam_numbers(manifest)
+    if exams is not None:
+        facts.append(exams.tolist())
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()

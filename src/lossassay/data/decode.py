@@ -143,7 +143,8 @@ def decode(content: bytes, options: DecodeOptions, *, deep: bool) -> Decoded:
     identity = digest(content)
     if not content:
         return Decoded(identity, problem="empty")
-    return _decode_plain(identity, content, options, deep) or _decode_any(identity, content, options, deep)
+    plain = None if options.preprocess else _decode_plain(identity, content, options, deep)
+    return plain or _decode_any(identity, content, options, deep)
 
 
 def _decode_plain(identity: bytes, content: bytes, options: DecodeOptions, deep: bool) -> Decoded | None:
@@ -202,7 +203,7 @@ def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: b
 def _decode(identity: bytes, image: Image.Image, options: DecodeOptions, deep: bool) -> Decoded:
     mode, size, frames = _mode_name(image), image.size, getattr(image, "n_frames", 1)
     kind, bits = image.format or "", 16 if mode.startswith("16-bit") else 1 if image.mode == "1" else 8
-    if image.format == "JPEG":
+    if image.format == "JPEG" and not options.preprocess:  # presets see a file at its own size
         image.draft("L" if options.channels == 1 else None, _fitted_size(size, options))
     image.load()
     if image.mode == "F" or (image.mode == "I" and not _fits_sixteen_bits(image)):
@@ -217,9 +218,25 @@ def _decode(identity: bytes, image: Image.Image, options: DecodeOptions, deep: b
     if sixteen_bits:
         pixels = _sixteen_bit_pixels(image, options)
     else:
-        pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
+        pixels = _fit(_preset(_flatten(image, options), options), options, options.padding).tobytes()
         pixels = _doubled(pixels) if deep else pixels
     return Decoded(identity, pixels, mode, size, frames, format=kind, bits=bits)
+
+
+def _preset(image: Image.Image, options: DecodeOptions) -> Image.Image:
+    """Apply the study's presets to grey or RGB in 8 bits, or to grey in 16 bits that stands in mode F."""
+    if not options.preprocess:
+        return image
+    import numpy as np  # here, as below
+
+    from lossassay.data import preprocess
+
+    deep = image.mode == "F"
+    values = np.asarray(image)
+    values = np.clip(np.rint(values), 0, 65_535).astype(np.uint16) if deep else values
+    found = preprocess.apply(values[..., None] if values.ndim == 2 else values, options.preprocess)
+    flat = found[..., 0] if found.shape[-1] == 1 else found
+    return Image.fromarray(flat.astype(np.float32) if deep else flat)
 
 
 def _mode_name(image: Image.Image) -> str:
@@ -297,7 +314,7 @@ def _sixteen_bit_pixels(image: Image.Image, options: DecodeOptions) -> bytes:
         grey = Image.fromarray(np.float32(65_535) - np.asarray(image.convert("F")))
     else:
         grey = image.convert("F")
-    values = np.asarray(_fit(grey, options, options.padding * 257))
+    values = np.asarray(_fit(_preset(grey, options), options, options.padding * 257))
     rounded = np.clip(np.rint(values), 0, 65_535).astype("<u2")
     return bytes(rounded.repeat(options.channels).tobytes())
 

@@ -1,7 +1,6 @@
 """A volume of any numeric type → the study's pixels: grey levels, voxel size, crop, slices, size."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,8 +98,6 @@ def slice_pixels(prepared: Prepared, options: DecodeOptions, frame: int) -> byte
     image = take_slice(prepared.values, position, told["form"])
     if image.min() == image.max():
         return None
-    if options.preprocess:
-        image = import_module("lossassay.data.preprocess").apply(image, options.preprocess)
     in_plane = None if prepared.spacing_mm is None else prepared.spacing_mm[1:]
     return fit_array(image, options, in_plane).astype("<u2").tobytes()
 

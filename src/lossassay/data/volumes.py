@@ -1,7 +1,6 @@
 """Images that are arrays already, brought to the study's size block by block."""
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lossassay.data import preprocess
 from lossassay.data.array_file import BLOCK_BYTES, create
 from lossassay.data.arrays import image_blocks, image_members, load_digits
 from lossassay.data.decode import DecodeOptions, digest
@@ -60,10 +60,7 @@ def _images_of(stored: Images, manifest: Manifest, options: DecodeOptions) -> It
     turned = np.moveaxis(stored, AXES.index(told["axis"]), 0)
     count = slice_count(len(turned), told)
     for frame in range(count):
-        image = np.ascontiguousarray(take_slice(turned, slice_position(len(turned), frame, count), told["form"]))
-        if options.preprocess and image.min() != image.max():
-            image = import_module("lossassay.data.preprocess").apply(image, options.preprocess)
-        yield image
+        yield np.ascontiguousarray(take_slice(turned, slice_position(len(turned), frame, count), told["form"]))
 
 
 def _is_sliced(manifest: Manifest) -> bool:
@@ -99,9 +96,12 @@ def fit_array(image: Images, options: DecodeOptions, spacing_mm: Sequence[float]
     extent = image.shape[:-1]
     side = options.image_size
     fitted = _fitted_shape(extent, options, spacing_mm)
-    if image.shape[-1] == options.channels and extent == fitted == (side,) * len(extent):
+    if image.shape[-1] == options.channels and extent == fitted == (side,) * len(extent) and not options.preprocess:
         return np.ascontiguousarray(image)
     values = _to_channels(image.astype(np.float32), options, scale_to_type)
+    if options.preprocess:
+        values = preprocess.apply(np.rint(values).astype(image.dtype), options.preprocess).astype(np.float32)
+        fitted = _fitted_shape(values.shape[:-1], options, spacing_mm)
     for axis, length in enumerate(fitted):
         values = scale_axis(values, axis, length)
     for axis in range(len(fitted)):

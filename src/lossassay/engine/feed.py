@@ -10,6 +10,7 @@ import torch
 from lossassay.config import AugmentConfig
 from lossassay.engine.augment import augment, draw
 from lossassay.engine.batches import batches
+from lossassay.engine.damage import ImageDamage
 from lossassay.engine.spec import Array
 
 _SHARE_OF_DEVICE = 0.5  # of its free memory that the images may take, so that training keeps the rest
@@ -46,6 +47,7 @@ class Feed:
         sd: Of each channel, in grey levels.
         device: Where batches go.
         resident: Whether the images lie on the device; None decides by the free memory there.
+        damage: What a control does to its images.
     """
 
     def __init__(
@@ -58,12 +60,13 @@ class Feed:
         sd: tuple[float, ...],
         device: str,
         resident: bool | None = None,
+        damage: ImageDamage | None = None,
     ) -> None:
         shape = (1, -1, *(1 for _ in range(images.ndim - 2)))
         self.device = device
         self.labels, self.weights = labels.to(device), weights.to(device)
         self.seconds = 0.0  # spent on making batches, since the last reset; on another device: on asking for them
-        self._images = images
+        self._images, self._damage = images, damage
         self._mean = torch.tensor(mean, dtype=torch.float32, device=device).reshape(shape)
         self._scale = (1.0 / torch.tensor(sd, dtype=torch.float32, device=device)).reshape(shape)
         wanted = _fits(images.nbytes, device) if resident is None else resident
@@ -79,7 +82,9 @@ class Feed:
         first = 0
         for part in batches(rows, batch_size):
             own = slice(first, first + len(part))
-            images = augment(self._pixels(part, index[own]), config, draws[own])
+            images = self._pixels(part, index[own])
+            if self._damage is None or self._damage.leaves_something_to_augment:
+                images = augment(images, config, draws[own])
             here = index[own]
             batch = Batch(images=images, labels=self.labels[here], weights=self.weights[here], rows=here)
             self.seconds += time.perf_counter() - started
@@ -98,7 +103,8 @@ class Feed:
         else:
             stored = _as_tensor(self._images[rows]).to(self.device)
         stored = stored.movedim(-1, 1)  # a view: the memory stays channels-last
-        return stored.to(torch.float32).sub_(self._mean).mul_(self._scale)
+        pixels = stored.to(torch.float32).sub_(self._mean).mul_(self._scale)
+        return pixels if self._damage is None else self._damage.of(pixels, index)
 
 
 def _as_tensor(images: Array) -> torch.Tensor:

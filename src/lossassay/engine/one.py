@@ -15,10 +15,11 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import measure
 from lossassay.engine.batches import batches, epoch_order, pixel_statistics
 from lossassay.engine.calibration import Calibration
+from lossassay.engine.damage import image_damage
 from lossassay.engine.feed import Batch, Feed
 from lossassay.engine.inputs import LossInputs, class_counts
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
-from lossassay.engine.predict import Predictor
+from lossassay.engine.predict import Predictor, by_exam, first_rows
 from lossassay.engine.seeds import derive
 from lossassay.engine.spec import (
     Array,
@@ -120,7 +121,10 @@ class _Bench:
         labels = losses.encode_labels(torch.from_numpy(data.labels), data.num_classes, loss.spec.encoding, data.task)
         mean, sd = pixel_statistics(data.images, data.train)
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
-        feed = Feed(data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device)
+        damage = image_damage(run.damage, data.sources, run.engine.device)
+        feed = Feed(
+            data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device, damage=damage
+        )
         return cls(
             run=run,
             data=data,
@@ -308,10 +312,10 @@ def _validated(
 ) -> EpochRecord:
     """Predict the validation part and write the epoch's line."""
     started = time.perf_counter()
-    rows = bench.data.validation
-    scores, own_loss = bench.predictor.scores(state.model, state.inputs, rows, epoch)
+    scores, own_loss = bench.predictor.scores(state.model, state.inputs, bench.data.validation, epoch)
+    rows, scores = by_exam(bench.data.validation, scores, bench.data.exams)
     if np.isfinite(scores).all():
-        predicted = bench.predictor.predictions(rows, scores, _calibration(bench, scores))
+        predicted = bench.predictor.predictions(rows, scores, _calibration(bench, rows, scores))
         values = metrics.yardsticks(bench.data.labels[rows], predicted.probabilities, task=bench.data.task)
     else:
         values = dict.fromkeys(YARDSTICKS, float("nan"))
@@ -330,8 +334,8 @@ def _validated(
     )
 
 
-def _calibration(bench: _Bench, validation_scores: Array) -> Calibration | None:
-    return bench.predictor.calibration(validation_scores, bench.data.labels[bench.data.validation])
+def _calibration(bench: _Bench, rows: Array, validation_scores: Array) -> Calibration | None:
+    return bench.predictor.calibration(validation_scores, bench.data.labels[rows])
 
 
 def _finish(bench: _Bench, state: _State) -> RunResult:
@@ -343,10 +347,11 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
     else:
         state.model.load_state_dict(state.best_weights)
         scores, _ = bench.predictor.scores(state.model, state.inputs, data.validation, state.best_epoch)
-        calibration = _calibration(bench, scores)
-        validation = bench.predictor.predictions(data.validation, scores, calibration)
+        rows, scores = by_exam(data.validation, scores, data.exams)
+        calibration = _calibration(bench, rows, scores)
+        validation = bench.predictor.predictions(rows, scores, calibration)
         scores, test_loss = bench.predictor.scores(state.model, state.inputs, data.test, state.best_epoch)
-        test = bench.predictor.predictions(data.test, scores, calibration)
+        test = bench.predictor.predictions(*by_exam(data.test, scores, data.exams), calibration)
     return RunResult(
         status="diverged" if state.diverged else "finished",
         history=tuple(state.history),
@@ -366,8 +371,9 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
 
 
 def _prior(bench: _Bench, rows: Array) -> Predictions:
-    """What a diverged run is scored as: the class shares of the training part, for every row."""
+    """What a diverged run is scored as: the class shares of the training part, for every row or exam."""
     data = bench.data
+    rows = first_rows(rows, data.exams)
     if data.task == "multi_label":
         shares = np.nan_to_num(np.nanmean(data.labels[data.train], axis=0))
     else:

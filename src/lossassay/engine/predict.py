@@ -14,6 +14,41 @@ from lossassay.engine.inputs import LossInputs
 from lossassay.engine.spec import Array, Predictions
 
 
+def first_rows(rows: Array, exams: Array | None) -> Array:
+    """Return the first of ``rows`` of each exam, in the order in which exams first appear.
+
+    Args:
+        rows: Row numbers, [M].
+        exams: Number of the exam of every row of the data, [N]; None: each row is an exam.
+    """
+    if exams is None:
+        return rows
+    _, first = np.unique(exams[rows], return_index=True)
+    return np.asarray(rows[np.sort(first)])
+
+
+def by_exam(rows: Array, scores: Array, exams: Array | None) -> tuple[Array, Array]:
+    """Average the raw scores of each exam, before any link; a nan stays one.
+
+    Args:
+        rows: Row numbers, [M].
+        scores: float32 [M S].
+        exams: Number of the exam of every row of the data, [N]; None: nothing is averaged.
+
+    Returns:
+        First rows [E], as of `first_rows`, and mean scores float32 [E S], summed in float64 in the order of ``rows``.
+    """
+    if exams is None:
+        return rows, scores
+    own = first_rows(rows, exams)
+    places = np.empty(int(exams.max()) + 1, dtype=np.int64)
+    places[exams[own]] = np.arange(len(own))
+    place = places[exams[rows]]
+    sums = np.zeros((len(own), scores.shape[1]))
+    np.add.at(sums, place, scores.astype(np.float64))
+    return own, (sums / np.bincount(place)[:, None]).astype(np.float32)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
     """How a run predicts.

@@ -8,6 +8,7 @@ import torch
 
 from lossassay.catalogue.loss_spec import Task
 from lossassay.config import TrainingConfig
+from lossassay.config.schema import Damage
 from lossassay.engine.calibration import Calibration
 from lossassay.engine.seeds import Seeds
 
@@ -51,6 +52,7 @@ class RunSpec:
     seeds: Seeds
     engine: EngineChoice
     metric: str  # the validation yardstick that chooses the epoch
+    damage: Damage | None = None  # of a control: what was done to its images, or to its labels before they came here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class RunData:
         train: Rows to learn from.
         validation: Rows that choose the epoch.
         test: Rows that are predicted once, at the end.
+        exams: Number of each row's exam, int64 [N]: rows of an exam are scored together; None: each row alone.
+        sources: Number of each row's source, int64 [N], from 0; only where images are damaged to show nothing else.
     """
 
     images: Array
@@ -74,6 +78,8 @@ class RunData:
     train: Array
     validation: Array
     test: Array
+    exams: Array | None = None
+    sources: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +104,7 @@ class Predictions:
     """What a run says about some rows.
 
     Args:
-        rows: Row numbers, [M].
+        rows: Row numbers, [M]; of exams the first rows.
         scores: Raw outputs, float32 [M S]; nan where training diverged.
         probabilities: After the loss's link and calibration, float32 [M K]; rows sum to one for single labels.
     """

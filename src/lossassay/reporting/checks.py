@@ -59,12 +59,10 @@ def _fields(stored: dict[str, Any], metric: str, m: Messages) -> dict[str, Any]:
     for name, value in stored.items():
         if name in ("margin", "resolution"):
             fields[name] = with_unit(m, metric, formatting.size_of_difference(metric, value))
-        elif name == "pairs":
-            fields[name] = Markup("; ").join(m("check.pair", a=arm(a), b=arm(b)) for a, b in value)
-        elif name == "classes":
-            fields[name] = Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in value)
-        elif name == "changes":
-            fields[name] = "; ".join(value)
+        elif name in ("low", "high", "chance"):
+            fields[name] = formatting.value(metric, value)
+        elif isinstance(value, list):
+            fields[name] = _listed(name, value, m)
         elif name == "method":
             fields[name] = m(f"check.method.{value}")
         elif name.startswith("arm_"):
@@ -72,3 +70,17 @@ def _fields(stored: dict[str, Any], metric: str, m: Messages) -> dict[str, Any]:
         elif name != "metric":
             fields[name] = formatting.significant(value) if isinstance(value, float) else value
     return fields
+
+
+def _listed(name: str, values: list[Any], m: Messages) -> Markup | str:
+    """Return a list of stored values in one line."""
+    if name == "pairs":
+        return Markup("; ").join(m("check.pair", a=arm(a), b=arm(b)) for a, b in values)
+    if name == "classes":
+        return Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in values)
+    if name == "kept":
+        return Markup(", ").join(
+            m("check.kept", name=m(f"control.name.{control}"), share=formatting.value("share", share))
+            for control, share in values
+        )
+    return "; ".join(values)

@@ -24,6 +24,7 @@ def data(results: StudyResults, m: Messages) -> Facts:
         m,
         {
             "data.images": _counted(found, "rows"),
+            "data.exams": _counted(found, "exams"),
             "data.classes": str(len(found["class_names"])) if "class_names" in found else None,
             "data.task": m(_TASKS[found["task"]]) if found.get("task") in _TASKS else None,
             "data.groups": m("data.no_groups") if found.get("groups") is None else formatting.count(found["groups"]),
@@ -187,10 +188,18 @@ def byline(results: StudyResults, m: Messages) -> list[str]:
     reached = (results.facts.get("stopping") or {}).get("reached", results.study.evidence.most)
     words = [m.counted("count.arms", arms), m.counted("count.replicates", reached)]
     if "rows" in found:
-        words.insert(0, m.counted("count.images", found["rows"]))
+        words.insert(0, exams_of_images(found, m) or m.counted("count.images", found["rows"]))
     if "class_names" in found:
         words.insert(1, m.counted("count.classes", len(found["class_names"])))
     return [*words, m.counted("count.runs", results.facts.get("runs_finished", 0))]
+
+
+def exams_of_images(found: Mapping[str, Any], m: Messages) -> str | None:
+    """Return how many exams of how many images there are; None where every image stands alone."""
+    if found.get("exams") is None:
+        return None
+    numbers = {"exams": m.counted("count.exams", found["exams"]), "images": m.counted("count.images", found["rows"])}
+    return m.text("count.exams_of", **numbers)
 
 
 def _present(m: Messages, facts: Mapping[str, Markup | str | None]) -> Facts:

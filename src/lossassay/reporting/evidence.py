@@ -94,8 +94,10 @@ def _method(results: StudyResults) -> str:
 
 
 def _tested(facts: dict[str, Any], m: Messages) -> str:
-    noun = "count.patients" if facts.get("patient_unit") == "patient" else "count.images"
-    return m.counted(noun, facts["patients"])
+    return m.counted(_UNITS[facts.get("patient_unit", "image")], facts["patients"])
+
+
+_UNITS = {"patient": "count.patients", "exam": "count.exams", "image": "count.images"}
 
 
 def ranks(results: StudyResults, m: Messages) -> Table | None:

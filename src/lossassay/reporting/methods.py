@@ -8,6 +8,7 @@ from markupsafe import Markup
 from lossassay.catalogue.arm_losses import spec_of
 from lossassay.reporting import formatting
 from lossassay.reporting.bibliography import ENTRIES
+from lossassay.reporting.details import exams_of_images
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import averaged_over, level, metric_name, scope, with_unit
 from lossassay.study.results import StudyResults
@@ -79,6 +80,9 @@ def _design(results: StudyResults, m: Messages) -> Sentences:
     )
     yield design, ()
     folds = results.study.data.split.folds - 1
+    exams = exams_of_images(results.plan.get("data", {}), m)
+    if exams is not None:
+        yield m("methods.exams", exams=exams), ()
     yield m(rule, level=level(facts), min=stopping["min"], max=stopping["max"], folds_less_one=folds), rule_keys
     yield m(whom, over=averaged_over(results, m)), whom_keys
     if results.study.data.split.kind == "time":

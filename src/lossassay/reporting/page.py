@@ -15,7 +15,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lossassay.errors import OutFolderError
-from lossassay.reporting import answer, checks, details, evidence, formatting, gallery, methods, palette, tables
+from lossassay.reporting import (
+    answer,
+    checks,
+    controls,
+    details,
+    evidence,
+    formatting,
+    gallery,
+    methods,
+    palette,
+    tables,
+)
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure, write_figures
 from lossassay.reporting.messages import Messages, load_messages
@@ -100,6 +111,7 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
             "any_diverged": bool(results.tables["divergence"]["diverged"].sum()),
             "level": level(results.facts),
             "control": evidence.control(results, m),
+            "controls": controls.controls(results, m),
             "methods": methods.methods(results, m),
         },
         "checks": checks.check_rows(results, m),

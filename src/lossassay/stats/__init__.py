@@ -42,6 +42,7 @@ from lossassay.stats.population import (
     population_mean,
 )
 from lossassay.stats.proportions import Proportion, clopper_pearson, wilson
+from lossassay.stats.ratio import RatioInterval, paired_ratio
 from lossassay.stats.sequences import (
     Looks,
     PatientPart,
@@ -78,6 +79,7 @@ __all__ = [
     "Proportion",
     "Race",
     "RankGroups",
+    "RatioInterval",
     "Reason",
     "SymmetryTest",
     "SystemDifference",
@@ -110,6 +112,7 @@ __all__ = [
     "obuchowski_rockette",
     "paired_auroc_difference",
     "paired_differences",
+    "paired_ratio",
     "patient_parts",
     "planned_critical_values",
     "population_difference",

@@ -58,13 +58,13 @@ def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:
         "margin": evidence.margin,
         "method": evidence.method,
         "replicates_planned": evidence.most,
-        "runs_planned": len(context.runs) + len(context.control) + context.missing,
-        "runs_finished": statuses.count("finished") + len(context.control),
+        "runs_planned": len(context.runs) + len(context.controls) + context.missing,
+        "runs_finished": statuses.count("finished") + len(context.controls),
         "runs_diverged": statuses.count("diverged"),
         "runs_failed": len(failures),
         "failures": sorted(set(failures.values())),
         "same_function_pairs": [_observed(context, a, b) for a, b in sorted(context.same)],
-        "train_seconds_total": sum(run.facts["train_seconds"] for run in [*context.runs, *context.control]),
+        "train_seconds_total": sum(run.facts["train_seconds"] for run in [*context.runs, *context.controls]),
         "pixel_mean": first["pixel_mean"],
         "pixel_sd": first["pixel_sd"],
         "label_encodings": {arm.name: spec_of(arm.loss, arm.hyper_parameters).encoding for arm in context.study.arms},
@@ -88,9 +88,9 @@ def _evidence_facts(context: Context) -> dict[str, Any]:
         },
         "arms_stopped_at": {arm: n for arm, n in used.items() if sequential and n < looks.last and not context.missing},
         "runs_saved": sum(looks.last - n for n in used.values()) if sequential and not context.missing else 0,
-        "reference": context.study.reference if evidence.control else None,
+        "reference": context.study.reference if evidence.controls else None,
         "patients": len(np.unique(np.concatenate([run.patients for run in context.runs]))),
-        "patient_unit": "image" if context.plan["data"]["groups"] is None else "patient",
+        "patient_unit": _patient_unit(context.plan["data"]),
         "official_split": context.study.data.split.official,
         "split_kind": context.study.data.split.kind,
         "sites": context.units.sites or None,
@@ -100,6 +100,13 @@ def _evidence_facts(context: Context) -> dict[str, Any]:
         "resolution": resolution(context, "procedure"),
         "smallest_margin_population": resolution(context, "population"),
     }
+
+
+def _patient_unit(data: dict[str, Any]) -> str:
+    """Say what the patients of the statistics are: without groups each exam, or each image, is its own."""
+    if data["groups"] is not None:
+        return "patient"
+    return "image" if data.get("exams") is None else "exam"
 
 
 def _observed(context: Context, arm_a: str, arm_b: str) -> dict[str, Any]:

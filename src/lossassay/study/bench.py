@@ -1,14 +1,16 @@
 """What the out folder holds before the first run: plan.json, rows.parquet and splits.npy, all that a worker needs."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from lossassay.config import CONTROL_ARM, TrainingConfig
+from lossassay.config import CONTROL_ARMS, TrainingConfig
+from lossassay.data.grouping import in_order_of_appearance, joined
+from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
@@ -27,6 +29,8 @@ class Bench:
         labels: int64 [N], or multi-hot float32 [N K].
         groups: Keyed hash of each row's group, or None.
         parts: uint8 [replicates N]: training 0, validation 1, test 2, in no part 3.
+        exams: Number of each row's exam, int64 [N], or None.
+        sources: Name of each row's source, [N], or Nones.
     """
 
     plan: dict[str, Any]
@@ -34,6 +38,8 @@ class Bench:
     labels: Array
     groups: list[str | None]
     parts: Array
+    exams: Array | None
+    sources: Array
 
 
 def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
@@ -45,6 +51,8 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
         facts: plan.json; see `study.describe`.
     """
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
+    exams = [None] * len(rows) if plan.exams is None else plan.exams
+    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
     parts = np.full((len(plan.splits), len(rows)), NO_PART, dtype=np.uint8)
     for replicate, own in enumerate(plan.splits):
         for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
@@ -66,13 +74,15 @@ def read_bench(folder: Path, images: Path) -> Bench:
         labels=labels,
         groups=rows["group"].to_list(),
         parts=np.load(folder / "splits.npy"),
+        sources=np.array(rows["source"].to_list(), dtype=object),
+        exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
     )
 
 
 def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunData]:
     """Return what is written beside a run's result, what to train, and what to train it on."""
     entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
-    arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] == CONTROL_ARM else entry["arm"]]
+    arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] in CONTROL_ARMS.values() else entry["arm"]]
     training = TrainingConfig.model_validate(arm["training"])
     spec = RunSpec(
         loss=arm["loss"],
@@ -81,6 +91,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         seeds=Seeds(**entry["seeds"]),
         engine=EngineChoice(**bench.plan["engine"]).of(training),
         metric=bench.plan["metric"],
+        damage=entry.get("damage"),
     )
     parts = bench.parts[entry["replicate"]]
     data = RunData(
@@ -91,6 +102,25 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         train=np.flatnonzero(parts == TRAIN),
         validation=np.flatnonzero(parts == VALIDATION),
         test=np.flatnonzero(parts == TEST),
+        exams=bench.exams,
+        sources=None if spec.damage != "source_only" else in_order_of_appearance(bench.sources.astype(str)),
     )
+    if spec.damage == "permuted_labels":
+        learnt = (data.train, data.validation)
+        data = replace(data, labels=permuted_labels(data.labels, _label_units(bench), learnt, spec.seeds))
     facts = entry | arm | {"engine": asdict(spec.engine), "results_version": bench.plan["results_version"]}
     return facts, spec, data
+
+
+def _label_units(bench: Bench) -> Array:
+    """Number what keeps one label when labels are permuted: groups with their exams, else exams, else rows."""
+    rows = np.arange(len(bench.labels))
+    exams = rows if bench.exams is None else bench.exams
+    groups = in_order_of_appearance(
+        np.array([f"row {row}" if name is None else f"group {name}" for row, name in enumerate(bench.groups)])
+    )
+    for units in (joined(groups, exams), exams):
+        _, first, place = np.unique(units, return_index=True, return_inverse=True)
+        if np.array_equal(bench.labels[first][place], bench.labels, equal_nan=bench.labels.ndim == 2):
+            return units
+    return rows

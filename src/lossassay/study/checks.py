@@ -13,6 +13,7 @@ from lossassay.engine.spec import Array
 from lossassay.study.bench import NO_PART
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context
+from lossassay.study.controls import permuted_labels_at_chance, survives_without_anatomy
 from lossassay.study.units import by_replicate
 
 Found = tuple[bool | None, dict[str, Any]]  # passed, failed or not applicable; what the sentence needs
@@ -151,6 +152,8 @@ CHECKS: dict[str, Callable[[Context], Found]] = {
     "small-class": _small_class,
     "group-overlap": _group_overlap,
     "source-predicts-class": _source_predicts_class,
+    "survives-without-anatomy": survives_without_anatomy,
+    "permuted-labels-at-chance": permuted_labels_at_chance,
     "diverged-runs": _diverged_runs,
     "changed-after-start": _changed_after_start,
 }

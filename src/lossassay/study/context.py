@@ -6,7 +6,7 @@ from typing import Any
 
 from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config import CONTROL_ARM, Study, load_study
+from lossassay.config import CONTROL_ARMS, Study, load_study
 from lossassay.study.registered import Registered, read_registered
 from lossassay.study.results import read_plan
 from lossassay.study.runs import Run, RunReader
@@ -22,7 +22,8 @@ class Context:
         study: As resolved.
         plan: plan.json.
         runs: Those that count: early stopping leaves out replicates after an arm was decided.
-        control: Runs of the control.
+        control: Runs of the A/A control.
+        damaged: Runs of each control with a damaged input, by its name in the study file.
         stages: The looks.
         table: Runs that count, of each arm, by replicate; None where one is missing.
         raced: Where the looks stand; early stopping only.
@@ -36,6 +37,7 @@ class Context:
     plan: dict[str, Any]
     runs: list[Run]
     control: list[Run]
+    damaged: dict[str, list[Run]]
     stages: Stages
     table: list[list[Run | None]]
     raced: stats.Race | None
@@ -48,6 +50,11 @@ class Context:
     def arms(self) -> list[str]:
         """Names of the arms, in the study's order."""
         return self.stages.arms
+
+    @property
+    def controls(self) -> list[Run]:
+        """Runs of all controls."""
+        return [*self.control, *(run for runs in self.damaged.values() for run in runs)]
 
     @property
     def metric(self) -> str:
@@ -97,12 +104,17 @@ def read_context(folder: Path) -> Context:
         for runs, looked in zip(table, raced.arm_replicates[0], strict=True):
             runs[looked:] = [None] * (len(runs) - looked)
     counted = [run for of_replicate in zip(*table, strict=True) for run in of_replicate if isinstance(run, Run)]
-    control = [reader(entry["id"]) for entry in plan["runs"] if entry["arm"] == CONTROL_ARM and entry["id"] in there]
+    controls = {
+        name: [reader(entry["id"]) for entry in plan["runs"] if entry["arm"] == arm and entry["id"] in there]
+        for name, arm in CONTROL_ARMS.items()
+        if name in study.evidence.controls
+    }
     return Context(
         study=study,
         plan=plan,
         runs=counted,
-        control=control,
+        control=controls.pop("same", []),
+        damaged={str(name): runs for name, runs in controls.items()},
         stages=stages,
         table=table,
         raced=raced,

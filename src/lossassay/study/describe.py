@@ -41,11 +41,12 @@ def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
             }
             for arm in study.arms
         },
-        "control": study.reference if study.evidence.control else None,
+        "control": study.reference if study.evidence.controls else None,
         "identities": [asdict(identity) for identity in plan.identities],
         "gradient_scales": plan.gradient_scales,
         "runs": [
             {"id": run.id, "arm": run.arm, "replicate": run.replicate, "seeds": run.spec.seeds.as_dict()}
+            | ({} if run.spec.damage is None else {"damage": run.spec.damage})
             for run in plan.runs
         ],
     }
@@ -61,6 +62,7 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
     sites = len(site_names(manifest)) if plan.study.data.split.kind == "leave_one_out" else None
     return {
         "rows": len(manifest.rows),
+        "exams": None if plan.exams is None else len(np.unique(plan.exams)),
         "class_names": list(manifest.class_names),
         "class_counts": counts,
         "task": manifest.task,

@@ -12,8 +12,9 @@ from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split
 from lossassay.engine.inputs import class_counts
 from lossassay.engine.spec import Array
-from lossassay.errors import LabelError
+from lossassay.errors import LabelError, StudyFileError
 
+_STRIPE_PX = 4  # the least height of the stripe that stands for a source
 _WORDS = {"single_label": "single-label", "ordinal": "ordered grades", "multi_label": "multi-label"}
 
 
@@ -59,6 +60,38 @@ def check_class_counts(study: Study, manifest: Manifest, labels: Array, splits: 
                 "smaller (data.split), or take losses that do without class counts, for example "
                 f"{'binary_crossentropy' if manifest.task == 'multi_label' else 'categorical_crossentropy'}."
             )
+
+
+def check_sources(study: Study, manifest: Manifest, splits: Sequence[Split]) -> None:
+    """Refuse the control that sees the source alone where that could show nothing.
+
+    Raises:
+        StudyFileError: If there are fewer than two sources, too many for the image, or test sources that are new.
+    """
+    if "source_only" not in study.evidence.controls:
+        return
+    sources = manifest.rows["source"]
+    found = sources.n_unique()
+    most = study.data.image_size // _STRIPE_PX
+    if found < 2 or found > most:
+        named = "none" if sources.null_count() == len(sources) else str(found)
+        raise _no_source_only(
+            study,
+            f"shows a network which source an image comes from; the data name {named}, and 2 to {most} are needed. "
+            "Name a column with fewer values",
+        )
+    names = sources.to_numpy()
+    for replicate, parts in enumerate(splits):
+        new = sorted({str(name) for name in names[parts.test]} - {str(name) for name in names[parts.train]})
+        if len(new) == len({str(name) for name in names[parts.test]}):
+            raise _no_source_only(
+                study, f"needs test sources that were trained on, and in replicate {replicate} all are new. Split them"
+            )
+
+
+def _no_source_only(study: Study, why: str) -> StudyFileError:
+    text = f'evidence.control: "source_only" {why} (data.source, data.split), or leave this control out'
+    return StudyFileError(study.name, [text])
 
 
 def task_in_words(manifest: Manifest) -> str:

@@ -13,18 +13,19 @@ import torch
 from lossassay.catalogue.loss_spec import Task
 from lossassay.catalogue.own_losses import is_own, own_source
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
-from lossassay.config import CONTROL_ARM, Study
-from lossassay.config.schema import SplitConfig
+from lossassay.config import CONTROL_ARMS, Study
+from lossassay.config.schema import ArmConfig, Damage, SplitConfig
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
+from lossassay.data.grouping import check_exams, exam_numbers
 from lossassay.data.manifest import Manifest
 from lossassay.data.split import Split
 from lossassay.data.split_kinds import replicate_splits
 from lossassay.engine.seeds import Seeds, control_seeds, replicate_seeds
 from lossassay.engine.spec import Array, EngineChoice, RunSpec
-from lossassay.errors import StudyFileError
+from lossassay.errors import DataError, StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
-from lossassay.study.fitting import check_class_counts, check_losses, task_in_words
+from lossassay.study.fitting import check_class_counts, check_losses, check_sources, task_in_words
 from lossassay.study.identity import Identity, find_identities, gradient_scales
 from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels
 
@@ -35,7 +36,7 @@ _TRAINING_VERSION = 3  # the part of it that alters trained runs, and with them 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One arm, or the control, in one replicate."""
+    """One arm, or a control, in one replicate."""
 
     id: str
     arm: str
@@ -51,6 +52,7 @@ class Plan:
         study: As resolved.
         manifest: The readable rows.
         labels: int64 [N], or multi-hot float32 [N K].
+        exams: Number of each row's exam, int64 [N]; None: every row is predicted alone.
         digest: Of the data.
         metric: The primary yardstick.
         splits: One for each replicate.
@@ -66,6 +68,7 @@ class Plan:
     study: Study
     manifest: Manifest
     labels: Array
+    exams: Array | None
     digest: str
     metric: str
     splits: tuple[Split, ...]
@@ -87,20 +90,23 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
 
     Raises:
         LabelError: If an arm's loss cannot train these labels, or lacks images of a class to learn from.
-        StudyFileError: If the metric is not defined for them.
-        DataError: If the rows cannot be split.
+        StudyFileError: If the metric is not defined for them, or a control needs sources that they do not have.
+        DataError: If the rows cannot be split, or the images of an exam differ in label or group.
         ModelError: If the model cannot be built for the images, or not with the kernels that an arm asks for.
     """
     manifest = cache.manifest
     check_losses(study, manifest)
     _check_scope(study, manifest)
+    check_exams(manifest)
     metric = _primary_metric(study, manifest)
     labels = label_array(manifest)
     classes = len(manifest.class_names)
     seeds = [
         replicate_seeds(study.evidence.seed, replicate, study.evidence.vary) for replicate in range(study.evidence.most)
     ]
-    splits = _splits(study, manifest, seeds)
+    splits, exams = _splits(study, manifest, seeds), exam_numbers(manifest)
+    _check_whole(exams, splits)
+    check_sources(study, manifest, splits)
     check_class_counts(study, manifest, labels, splits)
     model, activations = _model_facts(study, cache.images, classes)
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
@@ -110,6 +116,7 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         study=study,
         manifest=manifest,
         labels=labels,
+        exams=exams,
         digest=cache.digest,
         metric=metric,
         splits=splits,
@@ -139,15 +146,33 @@ def _splits(study: Study, manifest: Manifest, seeds: list[Seeds]) -> tuple[Split
     return replicate_splits(manifest, study.data.split, [own.split for own in seeds])
 
 
+def _check_whole(exams: Array | None, splits: tuple[Split, ...]) -> None:
+    """Refuse parts that cut an exam: official ones can."""
+    if exams is None:
+        return
+    for own in splits:
+        parts = [np.unique(exams[rows]) for rows in (own.train, own.validation, own.test)]
+        cut = int((np.bincount(np.concatenate(parts)) > 1).sum())
+        if cut:
+            raise DataError(
+                f"{cut} of {exams.max() + 1} exams have images in more than one part of the split. An exam is "
+                "predicted as one, so it must be in one part. Correct the official parts, or give shares in data.split."
+            )
+
+
 def _planned_runs(
     study: Study, digest: str, seeds: list[Seeds], splits: Sequence[Split], engine: EngineChoice, metric: str
 ) -> Iterator[PlannedRun]:
     reference = next(arm for arm in study.arms if arm.name == study.reference)
     for replicate, own in enumerate(seeds):
-        trained = [(arm.name, arm, own) for arm in study.arms]
-        if study.evidence.control:
-            trained.append((CONTROL_ARM, reference, control_seeds(study.evidence.seed, replicate, own)))
-        for name, arm, run_seeds in trained:
+        trained: list[tuple[str, ArmConfig, Seeds, Damage | None]] = [(arm.name, arm, own, None) for arm in study.arms]
+        for control in study.evidence.controls:
+            if control == "same":
+                fresh = control_seeds(study.evidence.seed, replicate, own)
+                trained.append((CONTROL_ARMS[control], reference, fresh, None))
+            else:  # with the seeds of the reference: the damage is all that differs
+                trained.append((CONTROL_ARMS[control], reference, own, control))
+        for name, arm, run_seeds, damage in trained:
             training = study.training_of(arm)
             spec = RunSpec(
                 loss=arm.loss,
@@ -156,6 +181,7 @@ def _planned_runs(
                 seeds=run_seeds,
                 engine=engine.of(training),
                 metric=metric,
+                damage=damage,
             )
             yield PlannedRun(
                 id=run_id(spec, study, digest, splits[replicate]), arm=name, replicate=replicate, spec=spec
@@ -177,6 +203,7 @@ def run_id(spec: RunSpec, study: Study, data_digest: str, parts: Split) -> str:
         "seeds": spec.seeds.as_dict(),
         "engine": asdict(spec.engine),
         "metric": spec.metric if spec.training.selection == "best" else None,
+        **({} if spec.damage is None else {"damage": spec.damage}),
     }
     text = json.dumps(everything, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

@@ -72,6 +72,23 @@ TABLES: dict[str, tuple[str, ...]] = {
     "divergence": ("arm", "diverged", "runs", "rate", "low", "high"),
     # the reference arm against itself, on the same splits
     "control": ("metric", "replicates", "difference", "low", "high", "sd", "sd_low", "sd_high"),
+    # the reference arm on a damaged input, beside chance and beside itself; surviving: share of the gain over chance
+    "controls": (
+        "control",
+        "metric",
+        "replicates",
+        "estimate",
+        "low",
+        "high",
+        "chance",
+        "reference",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "surviving",
+        "surviving_low",
+        "surviving_high",
+    ),
     # coded checks of the study; status: passed, failed, not applicable; fields: JSON for the sentence
     "checks": ("code", "status", "fields"),
     # metric: sensitivity, specificity, precision, auroc (single label); auroc, average_precision, f1 (multi-label)
@@ -105,8 +122,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 
 _TEXT_COLUMNS = frozenset(
-    "code fields notes run arm arm_a arm_b status metric scope verdict method reason class relation quantity true "
-    "predicted label init_digest order_digest".split()
+    "code fields notes control run arm arm_a arm_b status metric scope verdict method reason class relation quantity "
+    "true predicted label init_digest order_digest".split()
 )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config import CONTROL_ARM, Study
+from lossassay.config import CONTROL_ARMS, Study
 from lossassay.engine.spec import Array
 from lossassay.study.family import family, looks_of
 from lossassay.study.patients import patient_part
@@ -118,5 +118,5 @@ def same_function_pairs(plan: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def _trained_for(arm: str, study: Study) -> str:
-    """Return the arm whose decision decides about a run: the control goes with its reference."""
-    return study.reference if arm == CONTROL_ARM else arm
+    """Return the arm whose decision decides about a run: controls go with their reference."""
+    return study.reference if arm in CONTROL_ARMS.values() else arm

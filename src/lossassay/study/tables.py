@@ -10,6 +10,7 @@ from lossassay import metrics, stats
 from lossassay.study.checks import check_rows, control_rows, divergence_rows
 from lossassay.study.comparisons import comparison_rows, look_rows, rank_rows
 from lossassay.study.context import Context
+from lossassay.study.controls import controls_rows
 from lossassay.study.patients import influences_of
 from lossassay.study.results import TABLES, column_type
 from lossassay.study.units import by_replicate
@@ -261,6 +262,7 @@ _TABLES: dict[str, Callable[[Context], Iterable[dict[str, Any]]]] = {
     "looks": look_rows,
     "divergence": divergence_rows,
     "control": control_rows,
+    "controls": controls_rows,
     "checks": check_rows,
     "per_class": _per_class,
     "identities": _identities,

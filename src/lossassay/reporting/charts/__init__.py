@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lossassay.reporting.charts.common import Figure
 from lossassay.reporting.charts.comparisons import arms, forest, noise_floor
+from lossassay.reporting.charts.controls import controls
 from lossassay.reporting.charts.costs import cost, label_memory
 from lossassay.reporting.charts.evidence import looks, verdict_matrix
 from lossassay.reporting.charts.quality import confusion, reliability, roc
@@ -18,6 +19,7 @@ FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "verdict_matrix": verdict_matrix,
     "arms": arms,
     "looks": looks,
+    "controls": controls,
     "noise_floor": noise_floor,
     "curves_loss": curves_loss,
     "curves_accuracy": curves_accuracy,
