@@ -83,7 +83,8 @@ def score(cells: Cells, right: Cells, groups: Numbers) -> Score:
     """Average the shares of right rows over the cells, each with the same weight.
 
     The standard error is that of the linearised mean over groups (Cochran 1977, Sampling Techniques, 6.3). A cell that
-    is right or wrong throughout would have none; it gets that of one more group of either kind (Agresti and Coull 1998).
+    is right or wrong throughout would have none; it gets that of one more group of either kind (Agresti and Coull
+    1998).
 
     Args:
         cells: Which rows are in a cell, [N C]; a cell without rows is left out.
@@ -107,17 +108,25 @@ def score(cells: Cells, right: Cells, groups: Numbers) -> Score:
 
 
 def against_chance(
-    scored: Callable[[Numbers], Score], groups: Numbers, fewest_groups: int, *, permutations: int = PERMUTATIONS
+    scored: Callable[[Numbers], Score],
+    groups: Numbers,
+    fewest_groups: int,
+    chance: float,
+    *,
+    permutations: int = PERMUTATIONS,
 ) -> AgainstChance:
     """Compare a score with what the same rule reaches on labels that are handed from group to group.
 
     Predictions that learn from other rows depend on each other, which the standard error does not see. It is therefore
-    stretched by as much as it is too small for permuted labels, where the true spread can be watched.
+    stretched by as much as it is too small for permuted labels, where the true spread can be watched. A label that is
+    held out is rarer among the rest, so that in small data chance stays below its nominal value: the interval is made
+    wider by that much.
 
     Args:
         scored: From where each row takes its label, [N] → the score.
         groups: Number of the group of each row, [N].
         fewest_groups: Of any class; decides how wide the t interval is.
+        chance: The score of a rule that sees nothing.
         permutations: How many.
     """
     number = len(groups)
@@ -128,7 +137,7 @@ def against_chance(
     typical_error = float(np.sqrt(np.mean([one.error**2 for one in null])))
     stretch = max(1.0, float(estimates.std(ddof=1)) / typical_error) if typical_error else 1.0
     quantile = float(distributions.t.ppf((1 + LEVEL) / 2, max(1, fewest_groups - 1)))
-    half = quantile * found.error * stretch
+    half = quantile * found.error * stretch + abs(float(estimates.mean()) - chance)
     return AgainstChance(
         estimate=found.estimate,
         low=max(0.0, found.estimate - half),

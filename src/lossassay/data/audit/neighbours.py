@@ -15,8 +15,11 @@ Floats = npt.NDArray[np.float32]
 
 
 def folds_of(labels: Judged, seed: int = 0) -> Numbers:
-    """Put whole groups into folds with nearly the same share of each label, [N]."""
-    membership = Membership(hot=(labels.hot & labels.known).astype(np.int64), groups=labels.groups)
+    """Put whole groups into folds of nearly the same size, [N].
+
+    The folds do not look at the labels: only so are labels that are handed from group to group in the same position.
+    """
+    membership = Membership(hot=np.ones((len(labels.groups), 1), dtype=np.int64), groups=labels.groups)
     return assign(membership, (1 / _FOLDS,) * _FOLDS, np.random.default_rng(seed))
 
 
@@ -44,29 +47,32 @@ def nearest(points: Floats, folds: Numbers, count: int) -> Numbers:
 
 def _smallest(distances: Floats, count: int) -> Numbers:
     if count == 1:
-        return distances.argmin(axis=1)[:, None]
-    return np.argpartition(distances, count - 1, axis=1)[:, :count]
+        return np.asarray(distances.argmin(axis=1)[:, None])
+    return np.asarray(np.argpartition(distances, count - 1, axis=1)[:, :count])
 
 
 class Votes:
     """What neighbours say of each row, for any labels of theirs.
 
     Args:
-        neighbours: Rows, [N k].
+        neighbours: Rows of other folds, [N k].
+        folds: Number of the fold of each row, [N].
         several: Whether each label is decided for itself.
     """
 
-    def __init__(self, neighbours: Numbers, *, several: bool) -> None:
+    def __init__(self, neighbours: Numbers, folds: Numbers, *, several: bool) -> None:
         number, count = neighbours.shape
         ends = np.arange(0, number * count + 1, count)
         weights = np.full(number * count, 1 / count)
         self._matrix = sparse.csr_matrix((weights, neighbours.ravel(), ends), shape=(number, number))
+        self._folds = folds
         self._several = several
 
     def right(self, hot: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return whether the votes say what the labels say.
 
-        A label gets the share of its votes over its share of all rows, so that common labels have no head start.
+        A label gets the share of its votes over its share of the rows of other folds, so that common labels have no
+        head start.
 
         Args:
             hot: Labels of all rows, [N K].
@@ -74,9 +80,10 @@ class Votes:
         Returns:
             [N 1]; with several labels [N 2K], first for presence and then for absence.
         """
-        shares = hot.mean(axis=0)
-        votes = (self._matrix @ hot.astype(np.float64)) / np.maximum(shares, 1 / len(hot))
+        counts = np.stack([np.bincount(self._folds, weights=column) for column in hot.T], axis=1)
+        shares = (counts.sum(axis=0) - counts) / (len(hot) - np.bincount(self._folds))[:, None]
+        votes = (self._matrix @ hot.astype(np.float64)) / np.maximum(shares, 1 / len(hot))[self._folds]
         if self._several:
             right = (votes > 1) == hot
             return np.hstack([right, right])
-        return (votes.argmax(axis=1) == hot.argmax(axis=1))[:, None]
+        return np.asarray(votes.argmax(axis=1) == hot.argmax(axis=1))[:, None]

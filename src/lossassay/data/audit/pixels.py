@@ -91,7 +91,7 @@ def _border(slices: Floats) -> Floats:
 
 
 def _shrunk(slices: Floats) -> Floats:
-    """Average each axis to `SIDE_PX` with weights by overlap: a product with one matrix per axis, [B H W] → [B 32 32]."""
+    """Average each axis to `SIDE_PX` with weights by overlap, one matrix product per axis: [B H W] → [B 32 32]."""
     rows, columns = _averaging(slices.shape[1]), _averaging(slices.shape[2])
     shrunk: Floats = np.einsum("ih,bhw->biw", rows, slices, optimize=True) @ columns.T
     return shrunk

@@ -88,7 +88,7 @@ def probes(cache: ImageCache, facts: PixelFacts | None = None) -> tuple[Probe, .
         ("metadata", _metadata_points(cache, labels), _METADATA_NEIGHBOURS),
     ]
     return tuple(
-        _probe(name, Votes(nearest(points, folds, count), several=labels.several), labels, cache.manifest)
+        _probe(name, Votes(nearest(points, folds, count), folds, several=labels.several), labels, cache.manifest)
         for name, points, count in rules
         if points.shape[1]
     )
@@ -154,7 +154,7 @@ def _probe(name: str, votes: Votes, labels: Judged, manifest: Manifest) -> Probe
         handed = replace(labels, hot=labels.hot[rows], known=labels.known[rows])
         return score(handed.cells(), votes.right(handed.hot & handed.known), labels.groups)
 
-    found = against_chance(scored, labels.groups, labels.fewest_groups)
+    found = against_chance(scored, labels.groups, labels.fewest_groups, labels.chance)
     return Probe(
         name=name,
         score=found.estimate,

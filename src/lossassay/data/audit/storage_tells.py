@@ -1,6 +1,7 @@
 """Whether the way in which an image is stored gives its class away: format, size, depth, border, compression."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import polars as pl
 
@@ -13,6 +14,9 @@ from lossassay.data.manifest import Finding
 
 FORMAT = "file format"
 BORDER = "border"
+BYTES = "bytes per pixel"
+
+_CONTENT_TOO = (BORDER, BYTES)  # what an image shows decides these as well: a plain one compresses better
 
 
 def file_features(cache: ImageCache) -> tuple[Feature, ...]:
@@ -34,7 +38,7 @@ def file_features(cache: ImageCache) -> tuple[Feature, ...]:
         from_categories("pixel mode", facts["mode"].to_list()),
         from_numbers("bit depth", facts["bits"].to_numpy()),
         from_numbers("JPEG quality", quality.to_numpy()),
-        from_numbers("bytes per pixel", facts["bytes_per_pixel"].to_numpy()),
+        from_numbers(BYTES, facts["bytes_per_pixel"].to_numpy()),
     )
 
 
@@ -44,7 +48,10 @@ def border_feature(facts: PixelFacts) -> Feature:
 
 
 def storage_findings(tells: Sequence[Tell]) -> Iterator[Finding]:
-    """Say which ways of storing tell the class: the format in a finding of its own, the rest in one."""
+    """Say which ways of storing tell the class: the format in a finding of its own, the rest in one.
+
+    What the border and the bytes per pixel say can be the disease itself, so that they alone are never an issue.
+    """
     telling = [tell for tell in tells if tell.tells()]
     for tell in telling:
         if tell.feature == FORMAT:
@@ -60,8 +67,13 @@ def storage_findings(tells: Sequence[Tell]) -> Iterator[Finding]:
         listed = "; ".join(f"the {tell.feature} tells {described(tell)}" for tell in others)
         yield Finding(
             code="storage-predicts-class",
-            severity=severity(others[0]),
+            severity=_worst_severity(others),
             message=f"How images are stored gives classes away: {listed}.",
             advice="A network can learn what storage leaves in the pixels: borders, blur, compression. Find out why "
             "the classes differ, and bring all images to the same form.",
         )
+
+
+def _worst_severity(tells: Sequence[Tell]) -> Literal["issue", "note"]:
+    of_storage = [severity(tell) for tell in tells if tell.feature not in _CONTENT_TOO]
+    return "issue" if "issue" in of_storage else "note"
