@@ -50,7 +50,7 @@ def drift_findings(cache: ImageCache, facts: PixelFacts | None = None) -> Iterat
 def _features(cache: ImageCache, facts: PixelFacts) -> list[Feature]:
     return [
         *_label_features(cache.manifest),
-        *source_features(cache.manifest),
+        *source_features(cache.manifest.rows),
         *column_features(cache.manifest),
         *file_features(cache),
         from_numbers("mean brightness", facts.means.round(3)),

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from lossassay.catalogue.loss_spec import Task
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Manifest
 
@@ -54,11 +56,17 @@ class Judged:
 
 def labels_of(manifest: Manifest) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return the labels as true and false, and whether they are known, both [N K]."""
-    labels = manifest.rows["label"]
-    if manifest.task == "multi_label":
+    return labels_of_column(manifest.rows["label"], manifest.task, len(manifest.class_names))
+
+
+def labels_of_column(
+    labels: pl.Series, task: Task, num_classes: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return the labels of a column as true and false, and whether they are known, both [N K]."""
+    if task == "multi_label":
         given = np.array(labels.to_list(), dtype=np.int64).reshape(len(labels), -1)
         return given > 0, given >= 0
-    hot = labels.to_numpy()[:, None] == np.arange(len(manifest.class_names))
+    hot = labels.to_numpy()[:, None] == np.arange(num_classes)
     return hot, np.ones_like(hot)
 
 

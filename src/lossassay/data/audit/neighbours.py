@@ -37,10 +37,11 @@ def nearest(points: Floats, folds: Numbers, count: int) -> Numbers:
     found = np.empty((len(points), count), dtype=np.int64)
     for fold in np.unique(folds):
         asking, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        reference = np.ascontiguousarray(points[others].T)
+        reference = -2 * points[others].T
         for first in range(0, len(asking), _BLOCK_ROWS):
             rows = asking[first : first + _BLOCK_ROWS]
-            distances = squares[others] - 2 * (points[rows] @ reference)  # but for a constant of each row
+            distances = points[rows] @ reference
+            distances += squares[others]  # but for a constant of each row
             found[rows] = others[_smallest(distances, count)]
     return found
 

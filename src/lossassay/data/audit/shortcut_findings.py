@@ -13,7 +13,6 @@ from lossassay.data.cache import ImageCache
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Finding, Manifest
 
-
 _MOST_OF_THE_WHOLE = 0.85
 
 
@@ -54,7 +53,7 @@ def target_of(manifest: Manifest) -> Target:
 def tell_findings(cache: ImageCache, facts: PixelFacts) -> Iterator[Finding]:
     """Say which property gives a class away: source, column, format, or another trace of storage."""
     families = [
-        (source_findings, source_features(cache.manifest)),
+        (source_findings, source_features(cache.manifest.rows)),
         (column_findings, column_features(cache.manifest)),
         (storage_findings, (*file_features(cache), border_feature(facts))),
     ]

@@ -24,7 +24,8 @@ from lossassay.data.manifest import Manifest
 LARGEST_NUMBER_OF_IMAGES = 20_000  # all pairs are compared
 MASK_PX = 22  # side of the square that is cut out of a thumbnail: 47 % of its area, the nearest even side to half
 
-_METADATA_NEIGHBOURS = 25
+_METADATA_NEIGHBOURS = 25  # or a fortieth of the images, where that is fewer
+_IMAGES_PER_NEIGHBOUR = 40
 _LARGEST_NUMBER_OF_CATEGORIES = 20
 _TIE_NOISE = 1e-3
 
@@ -85,7 +86,7 @@ def probes(cache: ImageCache, facts: PixelFacts | None = None) -> tuple[Probe, .
     rules = [
         ("thumbnails", thumbnails.reshape(len(thumbnails), -1), 1),
         ("masked-centre", thumbnails[:, _rim()], 1),
-        ("metadata", _metadata_points(cache, labels), _METADATA_NEIGHBOURS),
+        ("metadata", _metadata_points(cache, labels), _metadata_neighbours(len(labels.rows))),
     ]
     return tuple(
         _probe(name, Votes(nearest(points, folds, count), folds, several=labels.several), labels, cache.manifest)
@@ -128,9 +129,13 @@ def _rim() -> npt.NDArray[np.bool_]:
     return rim
 
 
+def _metadata_neighbours(num_images: int) -> int:
+    return min(_METADATA_NEIGHBOURS, max(1, num_images // _IMAGES_PER_NEIGHBOUR))
+
+
 def _metadata_points(cache: ImageCache, labels: Judged) -> Floats:
     """Place rows so that two categories are one apart, and the lowest and highest number too, [N D]."""
-    features = (*file_features(cache), *source_features(cache.manifest), *column_features(cache.manifest))
+    features = (*file_features(cache), *source_features(cache.manifest.rows), *column_features(cache.manifest))
     own = [feature.of_rows(labels.rows) for feature in features]
     columns = [column for feature in own if feature.varies for column in _axes(feature)]
     if not columns:
@@ -176,7 +181,7 @@ _HOW = (
 _METHODS = {
     "thumbnails": f"The nearest neighbour of each {SIDE_PX}x{SIDE_PX} thumbnail.",
     "masked-centre": f"The same without the central {MASK_PX}x{MASK_PX} pixels.",
-    "metadata": f"{_METADATA_NEIGHBOURS} nearest neighbours by file properties, source and columns, without pixels.",
+    "metadata": f"Up to {_METADATA_NEIGHBOURS} nearest neighbours by file properties, source and columns.",
 }
 _SUBJECTS = {
     "thumbnails": f"{SIDE_PX}x{SIDE_PX} thumbnails with one nearest neighbour reach",

@@ -3,15 +3,36 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import polars as pl
+
+from lossassay.catalogue.loss_spec import Task
 from lossassay.data.audit.features import Feature, from_categories, from_column
-from lossassay.data.audit.tells import STRONG_EXCESS, Tell
+from lossassay.data.audit.labels import labels_of_column
+from lossassay.data.audit.tells import STRONG_EXCESS, Target, Tell, find_tells
+from lossassay.data.grouping import group_numbers_of
 from lossassay.data.manifest import Finding, Manifest
 
 
-def source_features(manifest: Manifest) -> tuple[Feature, ...]:
+def source_features(rows: pl.DataFrame) -> tuple[Feature, ...]:
     """Return the source, where it is known of any row; missing ones are a source of their own."""
-    sources = manifest.rows["source"]
+    sources = rows["source"]
     return () if sources.null_count() == len(sources) else (from_categories("source", sources.to_list()),)
+
+
+def source_tell(rows: pl.DataFrame, task: Task, class_names: Sequence[str]) -> Tell | None:
+    """Judge the source alone.
+
+    Args:
+        rows: Columns row, label, group and source.
+        task: Whether an image has one label or several.
+        class_names: In the order of their numbers.
+
+    Returns:
+        None if all rows have the same source, or none, or no class can be judged.
+    """
+    hot, known = labels_of_column(rows["label"], task, len(class_names))
+    target = Target(hot=hot, known=known, groups=group_numbers_of(rows), names=tuple(class_names))
+    return next(iter(find_tells(source_features(rows), target)), None)
 
 
 def column_features(manifest: Manifest) -> tuple[Feature, ...]:

@@ -2,8 +2,9 @@
 
 The measure is Youden's J of the best rule on one property alone, class by class: the rule takes a category for the
 class where it is likelier than in the others, and its J is the total variation distance of the two distributions. With
-many categories a rule fits by chance, so J is judged by its excess over the mean of permuted labels, and the largest of all
-excesses by the distribution of the largest (Westfall and Young 1993, Resampling-Based Multiple Testing, single step).
+many categories a rule fits by chance, so J is judged by its excess over the mean of permuted labels, and the largest of
+all excesses by the distribution of the largest (Westfall and Young 1993, Resampling-Based Multiple Testing, single
+step).
 """
 
 from collections.abc import Sequence
