@@ -6,6 +6,7 @@ import polars as pl
 
 from lossassay.config.schema import SplitConfig
 from lossassay.data.audit.class_sizes import rare_labels, tiny_classes
+from lossassay.data.audit.image_findings import image_findings
 from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Finding, Manifest
@@ -23,12 +24,14 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
     """
     manifest = data.manifest if isinstance(data, ImageCache) else data
     duplicates = _duplicates(data) if isinstance(data, ImageCache) else ()
+    of_images = image_findings(data) if isinstance(data, ImageCache) else ()
     return (
         *duplicates,
         *_group_overlap(manifest),
         *tiny_classes(manifest, config or SplitConfig()),
         *rare_labels(manifest),
         *_no_groups(manifest),
+        *of_images,
     )
 
 
