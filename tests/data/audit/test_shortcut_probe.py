@@ -34,11 +34,14 @@ def marked(number: int, rows: slice, columns: slice) -> tuple[np.ndarray, list[i
 
 
 def test_noise_gives_nothing(build: Build) -> None:
-    cache = build(noise(120), [0, 1, 1] * 40)
-    found = by_name(cache)
-    assert set(found) == {"thumbnails", "masked-centre"}
-    assert all(probe.low <= probe.chance == 0.5 <= probe.high for probe in found.values())
-    assert codes(cache) == {}
+    missed = 0
+    for seed in range(8):
+        cache = build(noise(120, seed=seed), [0, 1, 1] * 40)
+        found = by_name(cache)
+        assert set(found) == {"thumbnails", "masked-centre"}
+        missed += sum(not probe.low <= probe.chance == 0.5 <= probe.high for probe in found.values())
+        assert codes(cache) == {}
+    assert missed <= 2
 
 
 def test_a_mark_in_the_centre_is_no_matter_of_the_rim(build: Build) -> None:

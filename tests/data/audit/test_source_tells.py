@@ -36,7 +36,7 @@ def test_one_source_for_each_class(build: Build) -> None:
     labels = [0] * 40 + [1] * 40 + [2] * 20
     finding = found(build, labels, sources=["x"] * 80 + ["y"] * 20)["source-predicts-class"]
     assert finding.severity == "issue"
-    assert finding.message.startswith("The source alone tells class 2 from the rest with a Youden index of 1.00; 0.1")
+    assert finding.message.startswith("The source alone tells class 2 from the rest with a Youden index of 1.00; 0.0")
 
 
 def test_a_missing_source_is_a_source(build: Build) -> None:

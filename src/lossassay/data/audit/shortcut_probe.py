@@ -21,7 +21,7 @@ from lossassay.data.cache import ImageCache
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Manifest
 
-LARGEST_NUMBER_OF_IMAGES = 20_000  # all pairs are compared
+LARGEST_NUMBER_OF_IMAGES = 10_000  # all pairs are compared
 MASK_PX = 22  # side of the square that is cut out of a thumbnail: 47 % of its area, the nearest even side to half
 
 _METADATA_NEIGHBOURS = 25  # or a fortieth of the images, where that is fewer

@@ -117,7 +117,7 @@ def find_tells(features: Sequence[Feature], target: Target, *, permutations: int
 
 def _of_feature(name: str, classes: Sequence[str], observed: Values, expected: Values, p_values: Values) -> Tell:
     """Name the class with the largest excess, among the significant ones if there are any."""
-    excess = observed - expected
+    excess = (observed - expected).round(9)  # of two classes both have the same: the first is named
     significant = p_values <= LARGEST_P
     worst = int(np.argmax(np.where(significant, excess, -np.inf) if significant.any() else excess))
     return Tell(
