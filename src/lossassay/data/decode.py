@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from lossassay.data.jpeg_quality import jpeg_quality
 from lossassay.data.quick import Plan, decode_jpeg, decode_png, plan_jpeg, plan_png
 
 # Raised by any change that gives other pixels for the same file; part of every cache key.
@@ -172,7 +173,8 @@ def _is_allowed(size: tuple[int, int]) -> bool:
 def _plain(identity: bytes, plan: Plan, image: Image.Image, options: DecodeOptions, deep: bool) -> Decoded:
     pixels = _fit(_flatten(image, options), options, options.padding).tobytes()
     pixels = _doubled(pixels) if deep else pixels
-    return Decoded(identity, pixels, _MODE_NAMES[plan.mode], plan.size, format=plan.format)
+    quality = jpeg_quality(plan.content) if plan.format == "JPEG" else 0
+    return Decoded(identity, pixels, _MODE_NAMES[plan.mode], plan.size, format=plan.format, jpeg_quality=quality)
 
 
 def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: bool) -> Decoded:
@@ -189,7 +191,8 @@ def _decode_any(identity: bytes, content: bytes, options: DecodeOptions, deep: b
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if not _is_allowed(image.size):
                 return Decoded(identity, problem="too large", size=image.size)
-            return _decode(identity, image, options, deep)
+            found = _decode(identity, image, options, deep)
+            return found._replace(jpeg_quality=jpeg_quality(content)) if found.format == "JPEG" else found
     except (NeedsSixteenBits, MemoryError):
         raise
     except UnidentifiedImageError:

@@ -23,7 +23,7 @@ def group_numbers(manifest: Manifest) -> Numbers:
     Returns:
         int64 [N].
     """
-    groups, exams = _numbered(manifest, "group"), exam_numbers(manifest)
+    groups, exams = _numbered(manifest.rows, "group"), exam_numbers(manifest)
     return groups if exams is None else joined(groups, exams)
 
 
@@ -33,7 +33,7 @@ def exam_numbers(manifest: Manifest) -> Numbers | None:
     Returns:
         int64 [N]; None where every row is predicted alone.
     """
-    numbers = _numbered(manifest, "exam")
+    numbers = _numbered(manifest.rows, "exam")
     return None if len(np.unique(numbers)) == len(numbers) else numbers
 
 
@@ -85,9 +85,14 @@ def check_exams(manifest: Manifest) -> None:
             )
 
 
-def _numbered(manifest: Manifest, column: str) -> Numbers:
+def group_numbers_of(rows: pl.DataFrame) -> Numbers:
+    """Number the groups of rows as stored, with their columns ``row`` and ``group``; see `group_numbers`."""
+    return _numbered(rows, "group")
+
+
+def _numbered(rows: pl.DataFrame, column: str) -> Numbers:
     own = pl.concat_str(pl.lit("row "), pl.col("row").cast(pl.String))
-    names = manifest.rows.select(name=pl.coalesce(column, own))["name"]
+    names = rows.select(name=pl.coalesce(column, own))["name"]
     first_rows = pl.DataFrame({"name": names}).with_row_index("first").group_by("name").agg(pl.col("first").min())
     numbered = first_rows.sort("first").with_row_index("number")
     both = names.to_frame().join(numbered, on="name", how="left", maintain_order="left")

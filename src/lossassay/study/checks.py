@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 from lossassay import stats
+from lossassay.data.audit.source_tells import source_tell
+from lossassay.data.audit.tells import STRONG_EXCESS
 from lossassay.engine.spec import Array
 from lossassay.study.bench import NO_PART
 from lossassay.study.comparisons import resolution
@@ -20,8 +22,6 @@ Found = tuple[bool | None, dict[str, Any]]  # passed, failed or not applicable; 
 
 _FEW_CASES = 10
 _GRADIENT_RATIO = 2.0
-_RARE_SOURCE = 10  # rows
-_SOURCE_TELLS = 0.5  # Youden's J
 
 
 def check_rows(context: Context) -> Iterator[dict[str, Any]]:
@@ -107,28 +107,12 @@ def _group_overlap(context: Context) -> Found:
 
 
 def _source_predicts_class(context: Context) -> Found:
-    """How well can a class be told from the others by the source alone? Youden's J of the best rule, class by class.
-
-    The best rule takes a source for the class where it is likelier than in the others, and its J is the total variation
-    distance of the two distributions of sources. Rare sources are taken together: each alone would fit by chance.
-    """
-    rows = pl.read_parquet(context.folder / "rows.parquet").filter(pl.col("source").is_not_null())
-    if context.task == "multi_label" or rows["source"].n_unique() < 2:
+    """How well can a class be told from the others by the source alone, beyond chance? As the audit judges it."""
+    rows = pl.read_parquet(context.folder / "rows.parquet")
+    tell = source_tell(rows, context.task, context.classes)
+    if tell is None:
         return None, {}
-    _, sources, sizes = np.unique(rows["source"].to_numpy().astype(str), return_inverse=True, return_counts=True)
-    sources = np.where(sizes[sources] < _RARE_SOURCE, len(sizes), sources)
-    labels, informed = rows["label"].to_numpy(), {}
-    for index, name in enumerate(context.classes):
-        if 0 < (labels == index).sum() < len(labels):
-            inside, outside = (
-                np.bincount(sources[chosen], minlength=len(sizes) + 1) / chosen.sum()
-                for chosen in (labels == index, labels != index)
-            )
-            informed[name] = float(np.maximum(inside - outside, 0).sum())
-    if not informed:
-        return None, {}
-    most = max(informed, key=lambda name: informed[name])
-    return informed[most] < _SOURCE_TELLS, {"class": most, "youden": informed[most]}
+    return not tell.tells(excess=STRONG_EXCESS), {"class": tell.class_name, "youden": tell.youden}
 
 
 def _diverged_runs(context: Context) -> Found:

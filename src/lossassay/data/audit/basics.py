@@ -2,24 +2,19 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
 from lossassay.config.schema import SplitConfig
-from lossassay.data.assign import Membership
+from lossassay.data.audit.class_sizes import rare_labels, tiny_classes
 from lossassay.data.audit.duplicates import exact_duplicates
+from lossassay.data.audit.image_findings import image_findings
 from lossassay.data.audit.label_conflicts import label_conflicts
 from lossassay.data.audit.likeness import likeness
 from lossassay.data.audit.near_duplicates import near_duplicates
 from lossassay.data.audit.neighbours import neighbour_images
 from lossassay.data.cache import ImageCache
-from lossassay.data.grouping import group_numbers
-from lossassay.data.manifest import PARTS, Finding, Manifest
-from lossassay.data.split import one_hot
-from lossassay.data.split_kinds import expected_test_counts, left_out_findings
-
-_FEW_IN_A_PART = 10  # below this many test images of a class, its sensitivity moves in steps of 10 points or more
-
+from lossassay.data.manifest import Finding, Manifest
+from lossassay.data.split_kinds import left_out_findings
 
 def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tuple[Finding, ...]:
     """Look for what can make results wrong.
@@ -36,8 +31,8 @@ def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tup
     return (
         *pictures,
         *_group_overlap(manifest),
-        *_tiny_classes(manifest, config or SplitConfig()),
-        *_rare_labels(manifest),
+        *tiny_classes(manifest, config or SplitConfig()),
+        *rare_labels(manifest),
         *_no_groups(manifest),
         *left_out_findings(manifest, config or SplitConfig()),
     )
@@ -50,6 +45,7 @@ def _pictures(cache: ImageCache) -> Iterator[Finding]:
     yield from near_duplicates(cache, found)
     yield from neighbour_images(cache, found)
     yield from label_conflicts(cache)
+    yield from image_findings(cache)
 
 
 def _group_overlap(manifest: Manifest) -> Iterator[Finding]:
@@ -64,33 +60,6 @@ def _group_overlap(manifest: Manifest) -> Iterator[Finding]:
             advice='Results on the official test part will be too good. Give shares in place of split = "official".',
             rows=tuple(overlapping["row"].to_list()),
             paths=tuple(overlapping["path"].to_list()),
-        )
-
-
-def _tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
-    counts, expected = one_hot(manifest).sum(axis=0), expected_test_counts(manifest, config)
-    tiny = np.flatnonzero(expected < _FEW_IN_A_PART)
-    if len(tiny):
-        listed = ", ".join(f"{manifest.class_names[k]} {counts[k]} ({expected[k]})" for k in tiny)
-        yield Finding(
-            code="tiny-class",
-            severity="issue",
-            message=f"Classes with fewer than {_FEW_IN_A_PART} images in the test part, with their images in all (and "
-            f"in the test part): {listed}.",
-            advice="Their sensitivity cannot be told well. Add images, join classes, or run more replicates.",
-        )
-
-
-def _rare_labels(manifest: Manifest) -> Iterator[Finding]:
-    groups = Membership(hot=one_hot(manifest), groups=group_numbers(manifest)).groups_per_class()
-    rare = np.flatnonzero(groups < len(PARTS)) if manifest.task == "multi_label" else ()
-    if len(rare):
-        listed = ", ".join(f"{manifest.class_names[k]} {groups[k]}" for k in rare)
-        yield Finding(
-            code="rare-label",
-            severity="issue",
-            message=f"Labels in fewer than {len(PARTS)} groups, which cannot be in every part: {listed}.",
-            advice="Their yardsticks are undefined where the test part lacks them. Add patients, or leave them out.",
         )
 
 
