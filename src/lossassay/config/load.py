@@ -1,7 +1,7 @@
 """Reads a study file and names everything that is wrong with it at once, without importing torch."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from lossassay.catalogue.arm_losses import resolved_name, spec_of
+from lossassay.catalogue.audit_codes import AUDIT_CODES, STOPPING
 from lossassay.catalogue.compound import COMPOUND, in_words, normal_terms, term_problems
 from lossassay.catalogue.models import MODELS
 from lossassay.catalogue.parameters import Parameter
@@ -273,6 +274,7 @@ def _crosscheck(study: Study) -> list[str]:
             f"{did_you_mean(study.evidence.compare, names)}"
         )
     problems += _evidence_problems(study.evidence)
+    problems += [f"audit.accept: {problem}" for problem in accept_problems(study.audit.accept)]
     if CONTROL_ARM in names:
         problems.append(f"arms: {CONTROL_ARM!r} is the name of the control (`evidence.control`); give the arm another")
     if study.data.label_bins is not None and (study.data.label_separator or study.data.order):
@@ -293,6 +295,16 @@ def _crosscheck(study: Study) -> list[str]:
                 'give this arm `training = { class_weights = "none" }` or leave it out'
             )
     return problems
+
+
+def accept_problems(codes: Sequence[str]) -> Iterator[str]:
+    """Say which codes to accept are no codes of the audit."""
+    for code in codes:
+        if code not in AUDIT_CODES:
+            yield (
+                f"no finding of the audit has the code {code!r}; those that stop a study: {', '.join(STOPPING)}."
+                f"{did_you_mean(code, AUDIT_CODES)}"
+            )
 
 
 def _evidence_problems(evidence: EvidenceConfig) -> Iterator[str]:
