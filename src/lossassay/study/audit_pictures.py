@@ -17,7 +17,7 @@ from lossassay.engine.spec import Array
 _EXAMPLES = 12  # of one finding
 _EXAMPLE_PX = 96
 _PER_CLASS, _COMPARED = 5, 3  # images of a class, drawn at the study's size; before and after preprocessing
-_MOST_IN_SHEETS = 200  # images of all classes together, so that the page stays small
+_MOST_IN_SHEETS = 100  # images of all classes together, so that the page stays small
 _LARGEST_PX = 320  # side of an image in a sheet
 _SEED = 0
 _SAMPLE = 64  # images by which the shades of 16-bit images are chosen

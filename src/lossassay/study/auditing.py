@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
@@ -57,7 +58,7 @@ class AuditResult:
         findings: Issues first, then those that can stop a study, then in the order of the parts.
         probes: Plain data, fields of `lossassay.data.audit.shortcut_probe.Probe`.
         facts: What was looked at, in plain data without file names: `audit_facts.data_facts`, and ``looked_at``
-            (part and seconds), ``not_looked_at`` (what and why), ``seconds``.
+            (part and seconds), ``not_looked_at`` (what and why), ``seconds``, ``version``, ``audit_version``.
     """
 
     findings: tuple[Finding, ...]
@@ -79,7 +80,9 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
     """
     tell = on_part or (lambda name, done, total: None)
     parts = [part for part in PARTS if _is_there(part)]
-    findings, probes, looked_at = [*cache.manifest.findings], (), []
+    findings = [*cache.manifest.findings]
+    probes: tuple[dict[str, Any], ...] = ()
+    looked_at: list[dict[str, Any]] = []
     for done, part in enumerate(parts):
         tell(part.name, done, len(parts))
         started = time.perf_counter()
@@ -91,10 +94,11 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
         looked_at.append({"part": part.name, "seconds": round(time.perf_counter() - started, 3)})
     tell("", len(parts), len(parts))
     facts = data_facts(cache, split) | {
+        "version": version("lossassay"),
         "audit_version": AUDIT_VERSION,
         "looked_at": looked_at,
         "not_looked_at": not_looked_at(cache),
-        "seconds": round(sum(one["seconds"] for one in looked_at), 3),
+        "seconds": round(sum(float(one["seconds"]) for one in looked_at), 3),
     }
     return AuditResult(findings=_in_order(findings), probes=probes, facts=facts)
 
