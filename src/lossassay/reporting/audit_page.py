@@ -135,7 +135,7 @@ class _View:
     def sections(self) -> list[str]:
         """Sections of the page, in their order."""
         wanted = {"preprocessing": bool(self.compared)}
-        every = ("findings", "classes", "probes", "images", "preprocessing", "gaps")
+        every = ("classes", "findings", "probes", "images", "preprocessing", "gaps")
         return [name for name in every if wanted.get(name, True)]
 
     def _finding(self, finding: Finding, images: Sequence[AuditImage]) -> FindingView:
@@ -209,7 +209,7 @@ def headline(result: AuditResult, m: Messages) -> Markup:
 def _byline(facts: dict[str, Any], m: Messages) -> list[str | Markup]:
     seconds = formatting.duration(facts["seconds"])
     return [
-        m("audit.looked", number=len(facts["looked_at"]), seconds=seconds),
+        m("audit.looked_in", checks=m.counted("audit.looked", len(facts["looked_at"])), seconds=seconds),
         m("audit.split_official" if facts["official"] else "audit.split_drawn"),
     ]
 
