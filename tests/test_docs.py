@@ -12,7 +12,14 @@ import pytest
 from typer.main import get_command
 
 from lossassay.cli import app
-from lossassay.config.schema import ARM_TRAINING_KEYS, AugmentConfig, DataConfig, EvidenceConfig, TrainingConfig
+from lossassay.config.schema import (
+    ARM_TRAINING_KEYS,
+    AuditConfig,
+    AugmentConfig,
+    DataConfig,
+    EvidenceConfig,
+    TrainingConfig,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,10 +30,11 @@ def section(text: str, title: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("title", "config"), [("data", DataConfig), ("training", TrainingConfig), ("evidence", EvidenceConfig)]
+    ("title", "config"),
+    [("data", DataConfig), ("training", TrainingConfig), ("evidence", EvidenceConfig), ("audit", AuditConfig)],
 )
 def test_the_study_file_page_names_every_key_and_no_other(
-    title: str, config: type[DataConfig] | type[TrainingConfig] | type[EvidenceConfig]
+    title: str, config: type[DataConfig] | type[TrainingConfig] | type[EvidenceConfig] | type[AuditConfig]
 ) -> None:
     page = (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8")
     first_cells = [line.split("|")[1] for line in section(page, title).splitlines() if line.startswith("| `")]
