@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,19 +111,46 @@ class Probe:
     limits: tuple[float, ...]
 
 
-def probes(_cache: object) -> tuple[Probe, ...]:
-    return (Probe("thumbnails", np.float32(0.5), float("nan"), (0.25, 0.75)),)
+@dataclass(frozen=True)
+class Shortcuts:
+    findings: tuple[Finding, ...]
+    probes: tuple[Probe, ...]
 
 
-def shortcut_findings(found: tuple[Probe, ...]) -> list[Finding]:
-    return [Finding(code="shortcut-thumbnails", severity="note", message=found[0].name, advice="")]
+def pixel_facts(_cache: object) -> str:
+    PASSES.append("pixel facts")
+    return "facts"
 
 
-def test_probes_become_plain_data_and_findings(conflicting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "PARTS", (Part("shortcut probes", f"{__name__}:probes", "probes"),))
+def find_shortcuts(_cache: object, facts: str) -> Shortcuts:
+    found = Finding(code="shortcut-thumbnails", severity="note", message=facts, advice="")
+    return Shortcuts((found, found), (Probe("thumbnails", np.float32(0.5), float("nan"), (0.25, 0.75)),))
+
+
+def blank(_cache: object, facts: str) -> Iterator[Finding]:
+    yield Finding(code="blank", severity="note", message=facts, advice="")
+
+
+PASSES: list[str] = []
+
+
+def test_probes_become_plain_data_and_pixels_are_passed_once(
+    conflicting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = (
+        Part("shortcuts", f"{__name__}:find_shortcuts", "shortcuts"),
+        Part("blank images", f"{__name__}:blank", "pixel facts"),
+    )
+    monkeypatch.setattr(auditing, "PARTS", parts)
+    monkeypatch.setattr(auditing, "_PIXEL_FACTS", f"{__name__}:pixel_facts")
+    PASSES.clear()
     result = audited(conflicting)
+    assert PASSES == ["pixel facts"]
     assert result.probes == ({"name": "thumbnails", "score": 0.5, "low": None, "limits": [0.25, 0.75]},)
-    assert [finding.code for finding in result.findings] == ["shortcut-thumbnails"]
+    assert [(one.code, one.message) for one in result.findings] == [
+        ("shortcut-thumbnails", "facts"),  # the same finding counts once
+        ("blank", "facts"),
+    ]
     json.dumps(as_plain_data(result, names=True), allow_nan=False)
 
 

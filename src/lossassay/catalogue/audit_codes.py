@@ -170,12 +170,17 @@ AUDIT_CODES: dict[str, AuditCode] = {
         why=_TELLS,
         advice=_COLLECT,
     ),
+    "no-shortcut-probe": AuditCode(
+        what="No shortcut probe could be made, or not for all classes.",
+        why="With few patients in a class, a simple rule cannot be told from chance.",
+        advice="Add patients of the rare classes.",
+    ),
     "drift-between-parts": AuditCode(
         what="The parts that the data name differ in how images are stored or in brightness.",
         why="The test part then asks another question than the training part answered.",
         advice="That may be meant (another hospital, another year). If it is not, draw the split anew.",
     ),
-    "blank-image": AuditCode(
+    "blank": AuditCode(
         what="Images are blank, or nearly so.",
         why="They hold nothing to learn from, and in the test part they are scored all the same.",
         advice="Look at them, and remove them.",
@@ -184,6 +189,11 @@ AUDIT_CODES: dict[str, AuditCode] = {
         what="Images look inverted: dark where the others are bright.",
         why="A network learns the two looks apart, or takes the look for the class.",
         advice="Look at them, and turn them around where the file says so wrongly.",
+    ),
+    "blank-slices": AuditCode(
+        what="Slices of volumes have one value everywhere and are left out.",
+        why="They hold nothing to learn from. Outer slices often are so.",
+        advice="Nothing is needed, unless they are many.",
     ),
     "burned-in": AuditCode(
         what="Files say that text is burned into the image.",
@@ -235,6 +245,26 @@ AUDIT_CODES: dict[str, AuditCode] = {
         why="Classes are called by their numbers.",
         advice="Correct the file.",
     ),
+    "rows-left-out": AuditCode(
+        what="The split leaves images out, so that groups stay whole.",
+        why="Neither training nor test sees them.",
+        advice="Nothing is needed, unless they are many: then patients and test parts do not fit together well.",
+    ),
+    "not-finite": AuditCode(
+        what="Volumes hold values that are no finite numbers.",
+        why="They became the lowest value of their file.",
+        advice="Look at where they come from: often they are the outside of a mask.",
+    ),
+    "no-orientation": AuditCode(
+        what="Volumes do not say how they lie in the patient.",
+        why="They are read as stored. If some lie otherwise, a network learns the two ways apart.",
+        advice="Write their orientation, or check that all of them lie alike.",
+    ),
+    "no-spacing": AuditCode(
+        what="Volumes do not say how large their voxels are, or say the impossible.",
+        why="Their voxels count as cubes, so shapes may be stretched.",
+        advice="Correct their headers.",
+    ),
     "duplicate-rows": AuditCode(
         what="A table has lines that are the same.",
         why="Each image counts once.",
@@ -244,6 +274,21 @@ AUDIT_CODES: dict[str, AuditCode] = {
         what="DICOM files hold no image of the study: reports, localisers, presentation states, screenshots.",
         why="They are not part of the study.",
         advice="Nothing is needed, unless images of the study are among them.",
+    ),
+    "dicom-secondary-only": AuditCode(
+        what="All DICOM images are secondary captures, and are taken as the images.",
+        why="Captures are pictures of a screen: their window is fixed, and text may stand in them.",
+        advice="Take the original images if there are any.",
+    ),
+    "dicom-unlabelled": AuditCode(
+        what="DICOM images have no label and are left out.",
+        why="If that happens in one class more often, the classes are changed.",
+        advice="Add their labels, or move them away if they do not belong to the study.",
+    ),
+    "dicom-labels-unused": AuditCode(
+        what="The table of labels names identifiers that no image has.",
+        why="Images may be missing.",
+        advice="Check that the tree is complete.",
     ),
     "window-unusable": AuditCode(
         what="DICOM files name a window of grey values that cannot be used.",

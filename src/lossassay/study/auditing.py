@@ -1,9 +1,9 @@
 """Runs every part of the audit on the decoded images of a data set."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,28 +26,26 @@ class Part(NamedTuple):
 
     Args:
         name: What it looks at, in words.
-        where: ``"module:function"``; it yields findings, or returns probes.
+        where: ``"module:function"``; it yields findings, or (``shortcuts``) returns findings and probes.
         takes: What it is called with.
     """
 
     name: str
     where: str
-    takes: Literal["cache", "cache and split", "manifest and split", "probes"] = "cache"
+    takes: Literal["cache", "manifest and split", "pixel facts", "shortcuts"] = "cache"
 
 
 PARTS = (
-    Part("patients and parts", "lossassay.data.audit:audit", "cache and split"),
-    Part("class sizes", "lossassay.data.audit.class_sizes:class_sizes", "manifest and split"),
-    Part("exact duplicates", "lossassay.data.audit.duplicates:duplicates"),
+    Part("patients, parts, class sizes", "lossassay.data.audit:audit", "manifest and split"),
+    Part("exact duplicates", "lossassay.data.audit.duplicates:exact_duplicates"),
     Part("near duplicates", "lossassay.data.audit.near_duplicates:near_duplicates"),
-    Part("neighbours in a series", "lossassay.data.audit.neighbours:neighbours"),
+    Part("neighbours in a series", "lossassay.data.audit.neighbours:neighbour_images"),
     Part("label conflicts", "lossassay.data.audit.label_conflicts:label_conflicts"),
-    Part("how files are stored", "lossassay.data.audit.storage_tells:storage_tells"),
-    Part("sources and columns", "lossassay.data.audit.source_tells:source_tells"),
-    Part("blank and inverted images", "lossassay.data.audit.blank:blank_images"),
-    Part("drift between parts", "lossassay.data.audit.drift:drift"),
-    Part("shortcut probes", "lossassay.data.audit.shortcut_probe:probes", "probes"),
+    Part("blank and inverted images", "lossassay.data.audit.blank:blank_findings", "pixel facts"),
+    Part("drift between parts", "lossassay.data.audit.drift:drift_findings", "pixel facts"),
+    Part("sources, storage, shortcuts", "lossassay.data.audit.shortcut_findings:find_shortcuts", "shortcuts"),
 )
+_PIXEL_FACTS = "lossassay.data.audit.pixels:pixel_facts"  # how images look as a whole; several parts share one pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +76,15 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
         split: How the data will be split.
         on_part: Called before each part with its name, the number of parts done, and their number.
     """
+    begun = time.perf_counter()
     tell = on_part or (lambda name, done, total: None)
     parts = [part for part in PARTS if _is_there(part)]
-    findings = [*cache.manifest.findings]
-    probes: tuple[dict[str, Any], ...] = ()
-    looked_at: list[dict[str, Any]] = []
+    looks = _Looks(cache, split)
+    findings, looked_at = [*cache.manifest.findings], []
     for done, part in enumerate(parts):
         tell(part.name, done, len(parts))
         started = time.perf_counter()
-        if part.takes == "probes":
-            probes, found = _probes(part, cache)
-        else:
-            found = list(_call(part, cache, split))
-        findings += found
+        findings += looks.at(part)
         looked_at.append({"part": part.name, "seconds": round(time.perf_counter() - started, 3)})
     tell("", len(parts), len(parts))
     facts = data_facts(cache, split) | {
@@ -98,9 +92,9 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
         "audit_version": AUDIT_VERSION,
         "looked_at": looked_at,
         "not_looked_at": not_looked_at(cache),
-        "seconds": round(sum(float(one["seconds"]) for one in looked_at), 3),
+        "seconds": round(time.perf_counter() - begun, 3),
     }
-    return AuditResult(findings=_in_order(findings), probes=probes, facts=facts)
+    return AuditResult(findings=_in_order(findings), probes=looks.probes, facts=facts)
 
 
 def _is_there(part: Part) -> bool:
@@ -113,18 +107,29 @@ def _function(where: str) -> Callable[..., Any]:
     return function
 
 
-def _call(part: Part, cache: ImageCache, split: SplitConfig) -> Iterator[Finding]:
-    function = _function(part.where)
-    if part.takes == "cache":
-        yield from function(cache)
-    else:
-        yield from function(cache if part.takes == "cache and split" else cache.manifest, split)
+class _Looks:
+    """Calls parts with what they take; what several of them need is computed once."""
 
+    def __init__(self, cache: ImageCache, split: SplitConfig) -> None:
+        self.cache, self.split = cache, split
+        self.probes: tuple[dict[str, Any], ...] = ()
 
-def _probes(part: Part, cache: ImageCache) -> tuple[tuple[dict[str, Any], ...], list[Finding]]:
-    found = _function(part.where)(cache)
-    findings = _function(part.where.replace(":probes", ":shortcut_findings"))(found)
-    return tuple(_plain(asdict(probe)) for probe in found), list(findings)
+    def at(self, part: Part) -> list[Finding]:
+        """Return the findings of one part; keep its probes."""
+        function = _function(part.where)
+        if part.takes == "shortcuts":
+            found = function(self.cache, self._pixel_facts)
+            self.probes = tuple(_plain(asdict(probe)) for probe in found.probes)
+            return list(found.findings)
+        if part.takes == "pixel facts":
+            return list(function(self.cache, self._pixel_facts))
+        if part.takes == "manifest and split":
+            return list(function(self.cache.manifest, self.split))
+        return list(function(self.cache))
+
+    @cached_property
+    def _pixel_facts(self) -> Any:
+        return _function(_PIXEL_FACTS)(self.cache)
 
 
 def _plain(value: Any) -> Any:
