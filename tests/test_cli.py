@@ -120,7 +120,7 @@ def test_new_then_plan_then_audit_on_class_folders(tmp_path: Path) -> None:
 def test_audit_leaves_with_one_on_issues(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")
     (images / "left" / "000.png").write_bytes(b"")
-    found = lossassay("audit", str(images))
+    found = lossassay("audit", str(images), cwd=tmp_path)
     assert found.returncode == 1
     assert "left/000.png" in found.stdout
 
@@ -128,7 +128,7 @@ def test_audit_leaves_with_one_on_issues(tmp_path: Path) -> None:
 def test_the_cache_can_be_seen_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSSASSAY_CACHE", str(tmp_path / "cache"))
     images = write_images(tmp_path / "images")
-    assert lossassay("audit", str(images)).returncode in (0, 1)
+    assert lossassay("audit", str(images), cwd=tmp_path).returncode in (0, 1)
     assert len(json.loads(lossassay("cache", "show", "--json").stdout)) == 1
     assert "freed" in lossassay("cache", "clear").stdout
     assert json.loads(lossassay("cache", "show", "--json").stdout) == []

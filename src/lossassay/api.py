@@ -1,6 +1,7 @@
 """The public functions, one for each command. They return values; only the command line prints."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,16 +9,18 @@ import polars as pl
 
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.data import cache as image_cache
-from lossassay.data.audit import audit as audit_images
 from lossassay.data.cache import open_cache
-from lossassay.data.manifest import Finding, Manifest
 from lossassay.errors import DataError
 from lossassay.losses.properties import Property, check_named
+from lossassay.reporting.audit_page import write_audit_page
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
 from lossassay.reporting.figures import write_figures
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
+from lossassay.study.audit_pictures import audit_pictures
+from lossassay.study.audit_store import accepting
+from lossassay.study.auditing import AuditResult, audit_data
 from lossassay.study.compare import ScoreComparison, compare_scores
 from lossassay.study.compare_tables import Method
 from lossassay.study.draft import study_file
@@ -27,13 +30,13 @@ from lossassay.study.outlook import (
     Outlook,
     earlier_spread,
     outlook,
-    outlook_in_words,
     pilot_of,
     refuse,
     stated_spread,
 )
 from lossassay.study.paper import add_paper
 from lossassay.study.plan import Plan, make_plan
+from lossassay.study.plan_words import plan_words
 from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
@@ -124,6 +127,7 @@ def run(
     *,
     workers: int | None = None,
     strict: bool = False,
+    accept: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
@@ -133,14 +137,16 @@ def run(
         out: The out folder.
         workers: Training processes at once; None chooses for the highest throughput. Changes no result.
         strict: Refuse a design that cannot succeed at any effect, before the first run.
+        accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
         progress: What to call on the way.
 
     Raises:
         LossassayError: With a message for people; what was finished is kept.
     """
     file_name = "study.toml" if isinstance(study, Study) else Path(study).name
-    resolved = study if isinstance(study, Study) else load_study(study)
-    command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}"
+    resolved = accepting(study if isinstance(study, Study) else load_study(study), accept)
+    flags = "".join(f" --accept {code}" for code in accept)
+    command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
     run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
     return _drawn(Path(out), progress)
@@ -239,23 +245,7 @@ def plan(
 
 def plan_in_words(planned: PlannedStudy) -> list[str]:
     """Say what a plan holds, costs and can show, one line each."""
-    plan, cost = planned.plan, planned.cost
-    engine, model = plan.engine, plan.model
-    most = "at most " if plan.study.evidence.sequential else ""
-    lines = [
-        f"model {plan.study.training.model}: {model.parameters:,} parameters, "
-        f"{model.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per image",
-        f"engine {engine.device}, {engine.precision}, {engine.kernels} kernels, {cost.workers} runs at once, "
-        f"{engine.threads} thread(s) each",
-        f"expected time {most}{_duration(cost.wall_seconds)} ({1 / cost.image_seconds:,.0f} training images/s per run, "
-        "measured here on a few steps)",
-        f"memory about {plan.run_memory_bytes / 2**30:.1f} GiB for each run at once",
-        f"disk {most}{cost.disk_bytes / 2**20:,.0f} MiB, and {cost.checkpoint_bytes / 2**20:,.0f} MiB while it runs",
-    ]
-    for pair in plan.identities:
-        if pair.relation != "different":
-            lines.append(f"{pair.arm_a} and {pair.arm_b}: {pair.relation}")
-    return [*lines, *outlook_in_words(plan.study, planned.outlook, plan.metric)]
+    return plan_words(planned.plan, planned.cost, planned.outlook)
 
 
 def compare(
@@ -321,16 +311,27 @@ def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress 
     return study_file(look(path), target, on_decoding=(progress or Progress()).on_decoding)
 
 
-def audit(path: str | Path, *, progress: Progress | None = None) -> tuple[Manifest, tuple[Finding, ...]]:
+def audit(
+    path: str | Path, out: str | Path | None = None, *, names: bool = False, progress: Progress | None = None
+) -> AuditResult:
     """Read every image once and list what is wrong with the data.
 
     Args:
         path: The data, or a study file that names them.
+        out: Where the page goes; None: no page.
+        names: Whether the page names files; they can hold patient numbers.
         progress: What to call on the way.
+
+    Raises:
+        DataError: If there is nothing to read.
+        OutFolderError: If the page cannot be written.
     """
-    data = _data_of(path)
-    cache = open_cache(data, on_progress=(progress or Progress()).on_decoding)
-    return cache.manifest, (*cache.manifest.findings, *audit_images(cache, data.split))
+    data, progress = _data_of(path), progress or Progress()
+    cache = open_cache(data, on_progress=progress.on_decoding)
+    found = audit_data(cache, data.split, on_part=progress.on_audit)
+    if out is not None:
+        write_audit_page(found, audit_pictures(cache, data, found.findings), Path(out), names=names)
+    return found
 
 
 def check_loss(name: str, *, num_classes: int = 4) -> list[Property]:
@@ -390,9 +391,3 @@ def _drawn(folder: Path, progress: Progress) -> Results:
     results = Results(load_results(folder))
     results.report()
     return results
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

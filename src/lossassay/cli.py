@@ -31,6 +31,10 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option("--out", help="Out folder; made if it is not there.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Training processes at once; changes no result.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse (exit code 2) a design that cannot succeed.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="CODE", help="Go on despite this finding of the audit; the report says so."),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")]
 DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a table, an .npz file, or digits.")]
 
@@ -54,11 +58,18 @@ def demo(out: Out = Path("demo-study"), workers: Workers = None, as_json: AsJson
 
 
 @app.command()
-def run(study: StudyFile, out: Out, workers: Workers = None, strict: Strict = False, as_json: AsJson = False) -> None:
+def run(
+    study: StudyFile,
+    out: Out,
+    workers: Workers = None,
+    strict: Strict = False,
+    accept: Accept = None,
+    as_json: AsJson = False,
+) -> None:
     """Plan, train, analyse, report; a second call goes on where the first stopped."""
     from lossassay import api
 
-    _finish(lambda **options: api.run(study, strict=strict, **options), out, workers, as_json)
+    _finish(lambda **options: api.run(study, strict=strict, accept=accept or (), **options), out, workers, as_json)
 
 
 @app.command()
@@ -194,24 +205,38 @@ def new(
 
 
 @app.command()
-def audit(path: DataPath, as_json: AsJson = False) -> None:
+def audit(
+    path: DataPath,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page; default: audit.html, none with --json.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="File names in page and JSON too.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """What is in the data, and what is wrong with it; exit code 1 on issues. A study file may stand for its data."""
     from lossassay import api
+    from lossassay.study.audit_store import as_plain_data
 
+    page = out or (None if as_json else Path("audit.html"))
     with _display() as display:
-        manifest, findings = api.audit(path, progress=display.progress)
+        found = api.audit(path, page, names=names, progress=display.progress)
     if as_json:
-        _json({"rows": len(manifest.rows), "findings": [finding.__dict__ for finding in findings]})
+        _json(as_plain_data(found, names=names))
     else:
-        typer.echo(f"{len(manifest.rows):,} readable images, {len(manifest.class_names)} classes")
-        for finding in findings:
-            typer.echo(f"\n[{finding.severity}] {finding.code}: {finding.message}\n  {finding.advice}")
-            for name in finding.paths[:10]:
-                typer.echo(f"    {name}")
-            if len(finding.paths) > 10:
-                typer.echo(f"    and {len(finding.paths) - 10} more (all of them: --json)")
-    if any(finding.severity == "issue" for finding in findings):
+        _findings(found)
+        typer.echo(f"\nPage: {page.resolve() if page else ''}")
+    if found.counted("issue"):
         raise typer.Exit(1)
+
+
+def _findings(found: Any) -> None:
+    typer.echo(f"{found.facts['images']:,} readable images, {len(found.facts['class_names'])} classes")
+    for finding in found.findings:
+        typer.echo(f"\n[{finding.severity}] {finding.code}: {finding.message}\n  {finding.advice}")
+        for name in finding.paths[:10]:
+            typer.echo(f"    {name}")
+        if len(finding.paths) > 10:
+            typer.echo(f"    and {len(finding.paths) - 10} more (all of them: --json --names)")
 
 
 add_commands(app)

@@ -30,6 +30,7 @@ class StudyDisplay:
             disable=not self._live,
         )
         self._decoding: TaskID | None = None
+        self._audit: TaskID | None = None
         self._total: TaskID | None = None
         self._epochs: TaskID | None = None
         self._running: dict[str, TaskID] = {}
@@ -40,6 +41,7 @@ class StudyDisplay:
         self._started = time.monotonic()
         self.progress = Progress(
             on_decoding=self._on_decoding,
+            on_audit=self._on_audit,
             on_plan=self._on_plan,
             on_look=self._on_look,
             on_message=self._on_message,
@@ -59,6 +61,13 @@ class StudyDisplay:
         if self._decoding is None:
             self._decoding = self._bars.add_task("Decoding images", total=total, note="once; kept for the next study")
         self._bars.update(self._decoding, completed=done)
+
+    def _on_audit(self, part: str, done: int, total: int) -> None:
+        if self._audit is None:
+            if not self._live:
+                self._print("auditing the data ...")
+            self._audit = self._bars.add_task("Auditing the data", total=total, note="")
+        self._bars.update(self._audit, completed=done, note=part)
 
     def _on_plan(self, plan: Plan, there: int, unused: int, workers: int) -> None:
         self._planned = {run.id: run for run in plan.runs}

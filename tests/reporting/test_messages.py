@@ -14,6 +14,7 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study
 from lossassay.errors import UnknownNameError
 from lossassay.reporting import answer
+from lossassay.reporting.audit_page import render_audit
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.checks import check_rows
@@ -24,7 +25,9 @@ from lossassay.reporting.methods import methods
 from lossassay.reporting.page import render
 from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
+from lossassay.study.auditing import AuditResult
 from lossassay.study.results import StudyResults
+from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 from tests.reporting.test_charts import data_sets
 
@@ -101,6 +104,8 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     one_exam = base.plan | {"data": base.plan["data"] | {"exams": 1}}
     yield dataclasses.replace(changed_facts(base, patients=1, patient_unit="exam"), plan=one_exam)
     yield changed_facts(base, method="sign_flip")
+    accepted = dataclasses.replace(base, findings=(base.findings[0] | {"code": "duplicate-across-classes"},))
+    yield changed_study(accepted, {"audit": {"accept": ("duplicate-across-classes",)}})
     yield changed_facts(base, scope="population")
     yield from other_splits(base)
     for checks in check_tables(base):
@@ -135,6 +140,17 @@ def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:
     by_t = {"too-few-replicates": {"replicates": 3, "needed": 6, "method": "t"}}
     for code, fields in (unknown | by_t).items():
         yield table.filter(code=code).with_columns(status=pl.lit("failed"), fields=pl.lit(json.dumps(fields)))
+
+
+def audits() -> Iterator[AuditResult]:
+    """Audits whose pages together need every sentence of the page."""
+    note = finding("no-groups", "note")
+    yield fake_audit()
+    yield fake_audit(findings=(finding("tiny-class"), note), probes=(), patients=1, official=False)
+    yield fake_audit(findings=(), patients=None)
+    whole = fake_audit(findings=(note,))
+    again = dataclasses.replace(whole, facts=whole.facts | {"looked_at": whole.facts["looked_at"] * 2})
+    yield again
 
 
 def answers(folder: Path) -> Iterator[StudyResults]:
@@ -178,6 +194,8 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
         for draw in FIGURES.values():
             draw(results, recorder)
         render(results, {"forest": large}, recorder)
+    for audit in audits():
+        render_audit(audit, fake_pictures(audit, presets=("clahe",)), recorder)
     for results in answers(tmp_path):
         answer.headline(results, recorder)
         answer.pair_rows(results, recorder)

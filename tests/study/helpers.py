@@ -45,7 +45,7 @@ def small_study(path: Path | str, *, epochs: int = 2, replicates: int = 2, **cha
         "evidence": {"replicates": replicates, "margin": 0.05},
     }
     for key, value in changes.items():
-        raw[key] = raw[key] | value if isinstance(value, dict) else value
+        raw[key] = raw.get(key, {}) | value if isinstance(value, dict) else value
     return parse_study(raw)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from lossassay.catalogue.arm_losses import resolved_name, spec_of
+from lossassay.catalogue.audit_codes import AUDIT_CODES, STOPPING
 from lossassay.catalogue.compound import COMPOUND, in_words, normal_terms, term_problems
 from lossassay.catalogue.models import MODELS
 from lossassay.catalogue.parameters import Parameter
@@ -279,6 +280,7 @@ def _crosscheck(study: Study) -> list[str]:
             f"{did_you_mean(study.evidence.compare, names)}"
         )
     problems += _evidence_problems(study.evidence)
+    problems += [f"audit.accept: {problem}" for problem in accept_problems(study.audit.accept)]
     problems += [
         f"arms: {name!r} is the name of a control (`evidence.control`); give the arm another"
         for name in CONTROL_ARMS.values()
@@ -299,6 +301,16 @@ def _crosscheck(study: Study) -> list[str]:
                 'give this arm `training = { class_weights = "none" }` or leave it out'
             )
     return problems
+
+
+def accept_problems(codes: Sequence[str]) -> Iterator[str]:
+    """Say which codes to accept are no codes of the audit."""
+    for code in codes:
+        if code not in AUDIT_CODES:
+            yield (
+                f"no finding of the audit has the code {code!r}; those that stop a study: {', '.join(STOPPING)}."
+                f"{did_you_mean(code, AUDIT_CODES)}"
+            )
 
 
 def _control_problems(study: Study) -> Iterator[str]:

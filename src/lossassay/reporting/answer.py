@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.reporting import formatting
+from lossassay.reporting.audit_findings import accepted_codes
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import (
     arm,
@@ -149,10 +150,13 @@ def _cost(results: StudyResults, m: Messages) -> Markup:
 
 
 def warnings(results: StudyResults, m: Messages) -> list[Markup]:
-    """Return what can change the answer: missing, diverged and failed runs, and a rule that was changed."""
+    """Return what can change the answer: accepted findings, missing, diverged and failed runs, a changed rule."""
     facts = results.facts
     done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
     found = []
+    accepted = accepted_codes(results)
+    if accepted:
+        found.append(m("warning.accepted", codes=", ".join(accepted)))
     if done < facts.get("runs_planned", done):
         found.append(m("warning.unfinished", done=done, planned=facts["runs_planned"]))
     if facts.get("runs_diverged"):

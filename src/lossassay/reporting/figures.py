@@ -59,6 +59,13 @@ def script_safe_json(content: Any) -> Markup:
     return Markup(text)  # the characters that HTML could read are gone
 
 
+def inline_svg(figure: Figure) -> Markup:
+    """Return a figure as a drawing inside a page without scripts; its colours are roles and follow the page's theme."""
+    spec = figure.chart.configure(**LOOK).to_dict()
+    drawing = vl_convert.vegalite_to_svg({**records(spec), "background": None, "padding": 2})
+    return Markup(_apart(drawing, figure.name))  # written by vl-convert, which escapes every text
+
+
 def _write(figure: Figure, folder: Path) -> DrawnFigure:
     spec = figure.chart.configure(**LOOK).to_dict()
     drawing = vl_convert.vegalite_to_svg(_for_files(spec, figure))
@@ -98,5 +105,8 @@ def _fallback(drawing: str, name: str) -> Markup | None:
     """Keep roles as colours, so that it follows the page's theme; keep ids apart from those of other figures."""
     if len(drawing) > _LARGEST_FALLBACK_BYTES:
         return None
-    apart = re.sub(r'( id="|url\(#)', rf"\g<1>{name}-", drawing)
-    return Markup(apart)  # written by vl-convert, which escapes every text
+    return Markup(_apart(drawing, name))  # written by vl-convert, which escapes every text
+
+
+def _apart(drawing: str, name: str) -> str:
+    return re.sub(r'( id="|url\(#)', rf"\g<1>{name}-", drawing)

@@ -71,6 +71,11 @@ def worst_errors(results: StudyResults, m: Messages) -> list[Picture]:
 
 
 def _data_uri(gallery: Gallery, index: int) -> Markup:
+    return data_uri(gallery.images[index])
+
+
+def data_uri(pixels: Any) -> Markup:
+    """Return a small image, [H W] or [H W 3] uint8, as an address that holds it."""
     stream = BytesIO()
-    Image.fromarray(gallery.images[index]).save(stream, format="WEBP", quality=_QUALITY, method=4)
+    Image.fromarray(pixels).save(stream, format="WEBP", quality=_QUALITY, method=4)
     return Markup("data:image/webp;base64,{}").format(base64.b64encode(stream.getvalue()).decode("ascii"))

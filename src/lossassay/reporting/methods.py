@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from lossassay.catalogue.arm_losses import spec_of
 from lossassay.reporting import formatting
+from lossassay.reporting.audit_findings import accepted_codes
 from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.details import exams_of_images
 from lossassay.reporting.messages import Messages
@@ -100,6 +101,9 @@ def _decision(results: StudyResults, m: Messages) -> Sentences:
         yield m("methods.margin_later" if later else "methods.margin", margin=size), ()
     if facts.get("exploratory"):
         yield m("methods.exploratory"), ()
+    accepted = accepted_codes(results)
+    if accepted:
+        yield m("methods.accepted", codes=", ".join(accepted)), ()
     if any(spec_of(arm.loss, arm.hyper_parameters).output != "probability" for arm in results.study.arms):
         yield m("methods.calibrated"), ("guo2017", "platt1999")
     yield m("methods.diverged"), ("clopper1934",)

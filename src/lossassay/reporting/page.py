@@ -17,6 +17,7 @@ from markupsafe import Markup
 from lossassay.errors import OutFolderError
 from lossassay.reporting import (
     answer,
+    audit_findings,
     checks,
     controls,
     details,
@@ -72,15 +73,15 @@ def render(results: StudyResults, figures: dict[str, DrawnFigure], messages: Mes
         figures: By name; those that are missing are left out of the page.
         messages: Its sentences.
     """
-    scripts = [_vega(), _asset("script.js")]
+    scripts = [_vega(), asset("script.js")]
     return (
-        _templates()
+        templates()
         .get_template("report.html.jinja")
         .render(
             **_view(results, messages),
             m=messages,
             figures=figures,
-            style=_asset("style.css"),
+            style=asset("style.css"),
             light=Markup(palette.style_variables()),
             dark=Markup(palette.style_variables(dark=True)),
             scripts=[Markup(script) for script in scripts],
@@ -130,7 +131,8 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "identities": tables.identities(results, m),
         "paper": tables.paper(results),
         "paper_facts": results.facts.get("paper") or {},
-        "findings": results.findings,
+        "findings": audit_findings.finding_rows(results, m),
+        "findings_counted": audit_findings.counted(results, m),
         "class_sheets": gallery.class_sheets(results, m),
         "worst_errors": gallery.worst_errors(results, m),
         "held_fixed": details.held_fixed(results, m),
@@ -139,7 +141,8 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the templates of all pages: everything they are given is escaped, and a name that is not given fails."""
     return Environment(
         loader=PackageLoader("lossassay.reporting"),
         autoescape=True,
@@ -154,7 +157,8 @@ def _vega() -> str:
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).replace("</script", "<\\/script")
 
 
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
+    """Return a style sheet or script of the pages as it is."""
     return Markup((files("lossassay.reporting") / "templates" / name).read_text(encoding="utf-8"))
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.config import Study, study_as_toml
-from lossassay.data.audit import audit
 from lossassay.data.cache import ImageCache, open_cache
 from lossassay.engine.spec import EngineChoice
 from lossassay.errors import OutFolderError
 from lossassay.executors.local import run_jobs
 from lossassay.study.analyse import analyse
+from lossassay.study.audit_store import audit_of_study, refuse_invalid
 from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
 from lossassay.study.gallery import write_gallery
@@ -23,7 +23,7 @@ from lossassay.study.registered import register
 from lossassay.study.results import read_plan
 from lossassay.study.runs import RunReader
 from lossassay.study.stopping import Stages
-from lossassay.study.store import Store, explained, write_json
+from lossassay.study.store import Store, explained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class Progress:
 
     Args:
         on_decoding: Images decoded so far, and in all.
+        on_audit: What the audit looks at next, how many parts of it are done, and their number.
         on_plan: The plan, how many of its runs are already there, how many runs in the folder it does not use, and
             the number of workers.
         on_look: Before training and after every look: how many runs are there, and the ids of those that are needed
@@ -41,6 +42,7 @@ class Progress:
     """
 
     on_decoding: Callable[[int, int], None] = lambda done, total: None
+    on_audit: Callable[[str, int, int], None] = lambda part, done, total: None
     on_plan: Callable[[Plan, int, int, int], None] = lambda plan, there, unused, workers: None
     on_look: Callable[[int, list[str]], None] = lambda there, needed: None
     on_message: Callable[[dict[str, Any]], None] = lambda message: None
@@ -67,21 +69,21 @@ def run_study(
         progress: What to call on the way.
 
     Raises:
-        DataError: If the images or labels cannot be used.
+        DataError: If the images or labels cannot be used, or the audit found what makes the results invalid and the
+            study does not accept it.
         OutFolderError: If the folder belongs to another study, or cannot be written.
         StudyFileError: With ``strict``, if the design cannot succeed.
     """
     progress = progress or Progress()
     engine = _prepare_folder(study, folder)
     cache = open_cache(study.data, on_progress=progress.on_decoding)
-    findings = [*cache.manifest.findings, *audit(cache, study.data.split)]
     plan = make_plan(study, cache, engine)
     if strict:
         refuse(study, outlook(plan, None))
+    refuse_invalid(study, audit_of_study(study, cache, folder, on_part=progress.on_audit))
     store = Store(folder)
     with explained(folder):
         (folder / "study.toml").write_text(study_as_toml(study), encoding="utf-8")
-        write_json(folder / "audit.json", {"findings": [_finding_as_data(finding) for finding in findings]})
         write_bench(plan, folder, plan_as_data(plan, cache, command))
         store.drop_leftovers()
     registered = register(folder, study, plan.metric)
@@ -132,17 +134,6 @@ def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
         )
     )
     return engine if kept else None
-
-
-def _finding_as_data(finding: Any) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "message": finding.message,
-        "advice": finding.advice,
-        "rows": list(finding.rows),
-        "paths": list(finding.paths),
-    }
 
 
 def _train(folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: Progress) -> dict[str, str]:
