@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 
 from lossassay.catalogue.audit_codes import AUDIT_CODES
@@ -32,20 +31,22 @@ class Part(NamedTuple):
 
     name: str
     where: str
-    takes: Literal["cache", "manifest and split", "pixel facts", "shortcuts"] = "cache"
+    takes: Literal["cache", "manifest and split", "likeness", "pixel facts", "shortcuts"] = "cache"
 
 
 PARTS = (
     Part("patients, parts, class sizes", "lossassay.data.audit:audit", "manifest and split"),
     Part("exact duplicates", "lossassay.data.audit.duplicates:exact_duplicates"),
-    Part("near duplicates", "lossassay.data.audit.near_duplicates:near_duplicates"),
-    Part("neighbours in a series", "lossassay.data.audit.neighbours:neighbour_images"),
+    Part("near duplicates", "lossassay.data.audit.near_duplicates:near_duplicates", "likeness"),
+    Part("neighbours in a series", "lossassay.data.audit.neighbours:neighbour_images", "likeness"),
     Part("label conflicts", "lossassay.data.audit.label_conflicts:label_conflicts"),
     Part("blank and inverted images", "lossassay.data.audit.blank:blank_findings", "pixel facts"),
     Part("drift between parts", "lossassay.data.audit.drift:drift_findings", "pixel facts"),
     Part("sources, storage, shortcuts", "lossassay.data.audit.shortcut_findings:find_shortcuts", "shortcuts"),
 )
-_PIXEL_FACTS = "lossassay.data.audit.pixels:pixel_facts"  # how images look as a whole; several parts share one pass
+# What several parts need, computed once: how images look as a whole, and which of them are alike.
+_PIXEL_FACTS = "lossassay.data.audit.pixels:pixel_facts"
+_LIKENESS = "lossassay.data.audit.likeness:likeness"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +79,14 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
     """
     begun = time.perf_counter()
     tell = on_part or (lambda name, done, total: None)
-    parts = [part for part in PARTS if _is_there(part)]
     looks = _Looks(cache, split)
     findings, looked_at = [*cache.manifest.findings], []
-    for done, part in enumerate(parts):
-        tell(part.name, done, len(parts))
+    for done, part in enumerate(PARTS):
+        tell(part.name, done, len(PARTS))
         started = time.perf_counter()
         findings += looks.at(part)
         looked_at.append({"part": part.name, "seconds": round(time.perf_counter() - started, 3)})
-    tell("", len(parts), len(parts))
+    tell("", len(PARTS), len(PARTS))
     facts = data_facts(cache, split) | {
         "version": version("lossassay"),
         "audit_version": AUDIT_VERSION,
@@ -95,10 +95,6 @@ def audit_data(cache: ImageCache, split: SplitConfig, *, on_part: OnPart | None 
         "seconds": round(time.perf_counter() - begun, 3),
     }
     return AuditResult(findings=_in_order(findings), probes=looks.probes, facts=facts)
-
-
-def _is_there(part: Part) -> bool:
-    return find_spec(part.where.partition(":")[0]) is not None
 
 
 def _function(where: str) -> Callable[..., Any]:
@@ -123,6 +119,8 @@ class _Looks:
             return list(found.findings)
         if part.takes == "pixel facts":
             return list(function(self.cache, self._pixel_facts))
+        if part.takes == "likeness":
+            return list(function(self.cache, self._likeness))
         if part.takes == "manifest and split":
             return list(function(self.cache.manifest, self.split))
         return list(function(self.cache))
@@ -130,6 +128,10 @@ class _Looks:
     @cached_property
     def _pixel_facts(self) -> Any:
         return _function(_PIXEL_FACTS)(self.cache)
+
+    @cached_property
+    def _likeness(self) -> Any:
+        return _function(_LIKENESS)(self.cache)
 
 
 def _plain(value: Any) -> Any:

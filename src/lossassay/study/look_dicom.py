@@ -63,7 +63,7 @@ def _table_of_labels(folder: Path, names: Sequence[str]) -> tuple[str, str, str,
     headers = _some_headers(folder, names) if tables else []
     for table in tables:
         try:
-            frame = read_table(folder / table)
+            frame = read_table(folder / table).frame
         except DataError:
             continue
         by_lower = {column.lower(): column for column in frame.columns}

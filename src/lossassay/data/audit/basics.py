@@ -1,4 +1,4 @@
-"""What is wrong with the data before anything is trained."""
+"""What labels, groups and parts say before any image is looked at."""
 
 from collections.abc import Iterator
 
@@ -6,46 +6,28 @@ import polars as pl
 
 from lossassay.config.schema import SplitConfig
 from lossassay.data.audit.class_sizes import rare_labels, tiny_classes
-from lossassay.data.audit.duplicates import exact_duplicates
-from lossassay.data.audit.image_findings import image_findings
-from lossassay.data.audit.label_conflicts import label_conflicts
-from lossassay.data.audit.likeness import likeness
-from lossassay.data.audit.near_duplicates import near_duplicates
-from lossassay.data.audit.neighbours import neighbour_images
-from lossassay.data.cache import ImageCache
 from lossassay.data.manifest import Finding, Manifest
 from lossassay.data.split_kinds import left_out_findings
 
-def audit(data: ImageCache | Manifest, config: SplitConfig | None = None) -> tuple[Finding, ...]:
-    """Look for what can make results wrong.
+
+def audit(manifest: Manifest, config: SplitConfig | None = None) -> tuple[Finding, ...]:
+    """Look for what can make results wrong in what is known of the images, without looking at them.
 
     Args:
-        data: The decoded data; or a manifest alone, whose images are then not compared with each other.
+        manifest: The readable rows.
         config: How the data will be split; the default shares if it is not given.
 
     Returns:
         Coded findings, besides those that stand in the manifest already (files that cannot be read, mixed modes).
     """
-    manifest = data.manifest if isinstance(data, ImageCache) else data
-    pictures = _pictures(data) if isinstance(data, ImageCache) else ()
+    config = config or SplitConfig()
     return (
-        *pictures,
         *_group_overlap(manifest),
-        *tiny_classes(manifest, config or SplitConfig()),
+        *tiny_classes(manifest, config),
         *rare_labels(manifest),
         *_no_groups(manifest),
-        *left_out_findings(manifest, config or SplitConfig()),
+        *left_out_findings(manifest, config),
     )
-
-
-def _pictures(cache: ImageCache) -> Iterator[Finding]:
-    """Look at the images themselves."""
-    found = likeness(cache)
-    yield from exact_duplicates(cache)
-    yield from near_duplicates(cache, found)
-    yield from neighbour_images(cache, found)
-    yield from label_conflicts(cache)
-    yield from image_findings(cache)
 
 
 def _group_overlap(manifest: Manifest) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from lossassay.data.split_kinds import expected_test_counts
 
 _FEW_IN_A_PART = 10  # below this many test images of a class, its sensitivity moves in steps of 10 points or more
 
+
 def tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
     """Name the classes that a test part has too few images of.
 

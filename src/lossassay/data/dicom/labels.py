@@ -100,8 +100,9 @@ def _from_folders(headers: Sequence[Header], root: Path) -> Labelled:
 
 def _from_table(headers: Sequence[Header], data: DataConfig, path: Path) -> Labelled:
     if not path.is_file():
-        raise DataError(f"There is no table {path} (data.dicom.labels). Expected a CSV, TSV or Parquet file.")
-    cells = {name: _texts(column) for name, column in read_table(path).to_dict().items()}
+        raise DataError(f"There is no table {path} (data.dicom.labels). Expected a CSV, TSV, Excel or Parquet file.")
+    frame = read_table(path, encoding=data.encoding, sheet=data.sheet).frame
+    cells = {name: _texts(column) for name, column in frame.to_dict().items()}
     join, join_column = data.dicom.join, data.dicom.join_column or data.dicom.join
     identifiers = _column(cells, join_column, path, "dicom.join_column")
     row_of = _rows_by_identifier(identifiers, cells, data, path)

@@ -14,8 +14,7 @@ from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, 
 from lossassay.data.dicom.reasons import TOO_FINE, UnreadableDicom
 from lossassay.data.dicom.spacing import spacing_of
 from lossassay.data.dicom.values import grey_rule, to_grey
-from lossassay.data.volumes import _scale_axis as scale_axis
-from lossassay.data.volumes import fit_array
+from lossassay.data.volumes import fit_array, scale_axis
 
 Array = npt.NDArray[Any]
 Slices = list[tuple[Any, int | None]]  # data set and frame of each
