@@ -52,11 +52,6 @@ def test_what_cannot_be_is_said(changes: dict[str, Any], message: str) -> None:
     assert all(part in found[0] for part in message.split(".*")), found
 
 
-def test_another_column_may_be_left_out_in_turn() -> None:
-    data = {"path": "digits", "source": "site", "split": {"kind": "leave_one_out", "by": "vendor"}}
-    assert parse_study(minimal(data=data, evidence={"control": "source_only"})).evidence.controls == ("source_only",)
-
-
 @pytest.mark.parametrize("name", CONTROL_ARMS.values())
 def test_no_arm_may_be_called_like_a_control(name: str) -> None:
     (found,) = problems(minimal(arms=[{"loss": "mse", "name": name}]))

@@ -9,13 +9,14 @@ from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.audit import audit
 from lossassay.data.cache import open_cache
 from lossassay.data.scan import scan
+from lossassay.study.auditing import audit_data
 from tests.data.conftest import Folder
 from tests.data.test_split import make
 
 
 def codes(path: Path, **changes: str) -> dict[str, tuple[str, ...]]:
     cache = open_cache(DataConfig(path=str(path), image_size=40, **changes))
-    return {finding.code: finding.paths for finding in audit(cache)}
+    return {finding.code: finding.paths for finding in audit_data(cache, SplitConfig()).findings}
 
 
 def test_clean_data_have_only_the_note_on_groups(class_folders: Folder) -> None:
@@ -65,7 +66,7 @@ def test_messages_hold_no_file_names(class_folders: Folder) -> None:
     shutil.copy(folder / "b" / "0.png", folder / "b" / "patient-78.png")
     (folder / "b" / "patient-79.png").write_bytes(b"")
     cache = open_cache(DataConfig(path=str(folder), image_size=40))
-    said = [f.message + f.advice for f in (*cache.manifest.findings, *audit(cache)) if f.code != "tiny-class"]
+    said = [f.message + f.advice for f in audit_data(cache, SplitConfig()).findings if f.code != "tiny-class"]
     assert said
     assert not any("patient-7" in text for text in said)
 
@@ -73,7 +74,7 @@ def test_messages_hold_no_file_names(class_folders: Folder) -> None:
 @pytest.mark.shared_data
 def test_real_data(shared_data: Path) -> None:
     symbols = open_cache(DataConfig(path=str(shared_data / "symbols16"), image_size=32))
-    duplicates = next(f for f in audit(symbols, SplitConfig(official=True)) if f.code == "exact-duplicate")
+    duplicates = next(f for f in audit_data(symbols, SplitConfig(official=True)).findings if f.code == "exact-duplicate")
     assert duplicates.message.startswith("2 images in 1 set have the same pixels")
     manifest = scan(
         DataConfig(

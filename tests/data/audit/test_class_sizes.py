@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from lossassay.config.schema import SplitConfig
-from lossassay.data.audit.class_sizes import expected_in_test, tiny_classes
+from lossassay.data.audit.class_sizes import tiny_classes
 from lossassay.data.manifest import Manifest
+from lossassay.data.split_kinds import expected_test_counts
 from tests.data.test_split import make
 
 LABELS = [0] * 200 + [1] * 30
@@ -28,7 +29,7 @@ def with_rows(manifest: Manifest, **columns: list[object]) -> Manifest:
 )
 def test_drawn_parts(config: SplitConfig, expected: list[int], part: str) -> None:
     manifest = make(LABELS)
-    assert expected_in_test(manifest, config).tolist() == expected
+    assert expected_test_counts(manifest, config).tolist() == expected
     findings = list(tiny_classes(manifest, config))
     assert len(findings) == (expected[1] < 10)
     assert all(f"(and in {part}): class 1 30 (6)." in finding.message for finding in findings)
@@ -36,20 +37,16 @@ def test_drawn_parts(config: SplitConfig, expected: list[int], part: str) -> Non
 
 def test_official_parts() -> None:
     manifest = make(LABELS, None, ["train"] * 180 + ["test"] * 50)
-    assert expected_in_test(manifest, SplitConfig(official=True)).tolist() == [20, 30]
+    assert expected_test_counts(manifest, SplitConfig(official=True)).tolist() == [20, 30]
 
 
 def test_leave_one_out_counts_in_the_smallest_part() -> None:
     manifest = with_rows(make(LABELS), source=["x"] * 100 + ["y"] * 130)
     config = SplitConfig(kind="leave_one_out")
-    assert expected_in_test(manifest, config).tolist() == [100, 0]
+    assert expected_test_counts(manifest, config).tolist() == [100, 0]
     assert "(and in the smallest test part): class 1 30 (0)." in next(tiny_classes(manifest, config)).message
-    by_column = replace(manifest, columns=pl.DataFrame({"site": [1, 2] * 115}))
-    assert expected_in_test(by_column, SplitConfig(kind="leave_one_out", by="site")).tolist() == [100, 15]
 
 
 def test_time_counts_the_latest() -> None:
     manifest = with_rows(make(LABELS), time=list(range(230)))
-    assert expected_in_test(manifest, SplitConfig(kind="time", test=0.2)).tolist() == [16, 30]
-    unknown = make(LABELS)
-    assert expected_in_test(unknown, SplitConfig(kind="time", test=0.2)).tolist() == [40, 6]
+    assert expected_test_counts(manifest, SplitConfig(kind="time", test=0.2)).tolist() == [16, 30]
