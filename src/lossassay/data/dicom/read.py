@@ -89,8 +89,11 @@ def _open(name: str) -> Any:
     from pydicom import dcmread
 
     with open(name, "rb") as file:
-        refuse_bomb(file)
-        return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
+        try:
+            refuse_bomb(file)
+            return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
+        except OSError:  # of a length that leads out of the file
+            raise UnreadableDicom(HEADER_DAMAGED) from None
 
 
 def _read_image(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
