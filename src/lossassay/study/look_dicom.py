@@ -11,11 +11,12 @@ from lossassay.data.decode import DecodeOptions, Item
 from lossassay.data.dicom.extra import require_pydicom
 from lossassay.data.dicom.files import has_dicom_name, has_other_name, is_dicom_file
 from lossassay.data.dicom.headers import IDENTIFIERS, Header, read_header
+from lossassay.data.dicom.label_table import label_cells
 from lossassay.data.dicom.reasons import UnreadableDicom
 from lossassay.data.manifest import Manifest
 from lossassay.data.names import join_path
 from lossassay.data.scan import scan
-from lossassay.data.table import TABLE_SUFFIXES, read_table
+from lossassay.data.table import TABLE_SUFFIXES
 from lossassay.errors import DataError
 
 _LABEL_NAMES = ("label", "labels", "class", "diagnosis", "target", "finding", "findings", "category", "grade")
@@ -63,16 +64,15 @@ def _table_of_labels(folder: Path, names: Sequence[str]) -> tuple[str, str, str,
     headers = _some_headers(folder, names) if tables else []
     for table in tables:
         try:
-            frame = read_table(folder / table).frame
+            columns = label_cells(folder / table)
         except DataError:
             continue
-        by_lower = {column.lower(): column for column in frame.columns}
+        by_lower = {column.lower(): column for column in columns}
         label = next((by_lower[name] for name in _LABEL_NAMES if name in by_lower), None)
         for identifier in IDENTIFIERS:
             there = {header.texts[identifier] for header in headers} - {None}
-            for column in frame.columns:
-                cells = {str(cell).strip() for cell in frame[column].to_list()}
-                if label is not None and len(there & cells) * 2 > len(there):
+            for column, cells in columns.items():
+                if label is not None and len(there & set(cells)) * 2 > len(there):
                     return table, identifier, column, label
     return None
 

@@ -196,6 +196,28 @@ def test_a_file_that_may_not_be_opened(tmp_path: Path) -> None:
     assert problem(tmp_path / "absent") == ("not readable", "")
 
 
+class PanicException(BaseException):
+    """As decoders in Rust raise it."""
+
+
+def test_a_panic_of_a_decoder_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydicom.pixels.decoders.base import Decoder
+
+    def panic(*_: object, **__: object) -> None:
+        raise PanicException
+
+    monkeypatch.setattr(Decoder, "as_array", panic)
+    path = write(tmp_path / "x", noise(1))
+    assert problem(path) == ("cannot be read", "DICOM with a damaged header")
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Decoder, "as_array", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read_item(Item((str(path),)), options(), deep=True)
+
+
 CONTENT = Path(get_testdata_file("MR_small_RLE.dcm")).read_bytes()
 
 

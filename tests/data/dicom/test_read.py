@@ -180,3 +180,19 @@ def test_several_frames_in_fragments(tmp_path: Path) -> None:
     data_set.compress(RLELossless)
     path = save(data_set, tmp_path / "rle")
     assert np.array_equal(pixels(path, options(), frame=2)[..., 0], images[2])
+
+
+def test_the_grey_of_ybr_is_its_luma() -> None:
+    path = get_testdata_file("examples_ybr_color.dcm")
+    told = options(64, resize="stretch")
+    found = pixels(path, told, frame=3)[..., 0].astype(int)
+    coloured = pixels(path, options(64, 3, resize="stretch"), frame=3).astype(float)
+    assert np.abs(found - coloured @ [0.299, 0.587, 0.114]).max() < 3
+    assert found.std() > 10
+
+
+def test_nothing_that_identifies_is_read_with_the_pixels(tmp_path: Path) -> None:
+    path = write(tmp_path / "one", noise(1), PatientName="Kim^Minsu", PatientID="MRN1", StudyDate="20200101")
+    data_set = read_module.open_data_set(str(path))
+    assert "Rows" in data_set
+    assert not any(keyword in data_set for keyword in ("PatientName", "PatientID", "StudyDate", "SOPInstanceUID"))

@@ -145,6 +145,21 @@ def test_slices_cannot_be_asked_for_twice(tree: Path) -> None:
         scan(config(tree, dicom={"unit": "volume"}, volume={"form": "slices"}))
 
 
+def test_settings_that_would_be_ignored_are_refused(tree: Path) -> None:
+    with pytest.raises(DataError, match=r"data.volume.crop, data.preprocess cannot be used with .*unit = 'volume'"):
+        scan(config(tree, dicom={"unit": "volume"}, volume={"crop": "foreground"}, preprocess=("clahe",)))
+    with pytest.raises(DataError, match=r"data.volume.window cannot be used with data.dicom.unit = 'image'"):
+        scan(config(tree, volume={"window": (40.0, 400.0)}))
+
+
+def test_spacing_and_window_of_a_volume(tree: Path) -> None:
+    plain, narrow = volumes(tree), volumes(tree, volume={"window": (128.0, 2.0)})
+    assert set(np.unique(narrow.images[0]).tolist()) >= {0, 255}
+    assert not np.array_equal(plain.images[0], narrow.images[0])
+    coarse = volumes(tree, volume={"spacing_mm": 4.0})
+    assert coarse.images[0].std() < plain.images[0].std() / 2, "seen at 2 voxels a side"
+
+
 def enhanced(places: list[float]) -> Dataset:
     data_set = make(VOLUME.astype(np.uint16) * 16, sop_class=ENHANCED_MR, PatientID="e", SeriesInstanceUID=uid("e"))
     measures, plane, shared = Dataset(), Dataset(), Dataset()

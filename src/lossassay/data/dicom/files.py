@@ -57,9 +57,9 @@ def holds_dicom(root: Path, names: Sequence[str]) -> bool:
         root: The folder.
         names: Posix paths of its files, relative to it.
     """
-    named = sum(has_dicom_name(name) or os.path.basename(name).upper() == "DICOMDIR" for name in names)
+    named = [name for name in names if has_dicom_name(name) or os.path.basename(name).upper() == "DICOMDIR"]
     images = sum(name.lower().endswith(IMAGE_SUFFIXES) for name in names)
-    if named or images:
-        return named > images
-    unclear = sorted(name for name in names if not has_other_name(name))
-    return any(is_dicom_file(join_path(root, name)) for name in unclear[:_LOOKED_INTO])
+    if images and images >= len(named):
+        return False
+    unclear = named or [name for name in names if not has_other_name(name)]
+    return any(is_dicom_file(join_path(root, name)) for name in sorted(unclear)[:_LOOKED_INTO])

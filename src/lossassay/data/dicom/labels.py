@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from lossassay.catalogue.loss_spec import Task
 from lossassay.config.schema import DataConfig
 from lossassay.data.dicom.headers import Header
+from lossassay.data.dicom.label_table import label_cells
 from lossassay.data.finding_columns import findings as finding_labels
 from lossassay.data.manifest import PART_NAMES, Finding
 from lossassay.data.names import class_numbers, first_few, natural_order
 from lossassay.data.order import cut
-from lossassay.data.table import read_table
 from lossassay.errors import DataError, did_you_mean
 
-_NOTHING = {"", "nan", "none", "null", "n/a"}
 _HOW = (
     "Name a table of labels in data.dicom.labels (and by what it names an image in data.dicom.join), or the tag that "
     "holds the label in data.dicom.label_tag, or put the files into one folder for each class"
@@ -101,8 +98,7 @@ def _from_folders(headers: Sequence[Header], root: Path) -> Labelled:
 def _from_table(headers: Sequence[Header], data: DataConfig, path: Path) -> Labelled:
     if not path.is_file():
         raise DataError(f"There is no table {path} (data.dicom.labels). Expected a CSV, TSV, Excel or Parquet file.")
-    frame = read_table(path, encoding=data.encoding, sheet=data.sheet).frame
-    cells = {name: _texts(column) for name, column in frame.to_dict().items()}
+    cells = label_cells(path, data)
     join, join_column = data.dicom.join, data.dicom.join_column or data.dicom.join
     identifiers = _column(cells, join_column, path, "dicom.join_column")
     row_of = _rows_by_identifier(identifiers, cells, data, path)
@@ -128,13 +124,6 @@ def _from_table(headers: Sequence[Header], data: DataConfig, path: Path) -> Labe
         parts=_parts(columns.get(data.part_column), data, path),
         findings=tuple(notes),
     )
-
-
-def _texts(column: pl.Series) -> list[str | None]:
-    if isinstance(column.dtype, pl.List | pl.Array | pl.Struct):
-        return [None] * len(column)
-    cells = column.cast(pl.String).str.strip_chars().to_list()
-    return [None if cell is None or cell.lower() in _NOTHING else cell for cell in cells]
 
 
 def _column(cells: dict[str, list[str | None]], name: str, path: Path, key: str) -> list[str | None]:

@@ -82,7 +82,9 @@ def stored_pixels(data_set: Any, frame: int | None, *, luma: bool = False) -> Ar
             return _with_palette(pixels, data_set)
         except (UnreadableDicom, MemoryError):
             raise
-        except Exception as error:  # a damaged stream can raise anything inside a decoder
+        except BaseException as error:  # a damaged stream can raise anything inside a decoder
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise  # only decoders in Rust have panics, which are no Exception
             reason = _reason(error, syntax)
     raise UnreadableDicom(reason)
 
@@ -103,7 +105,7 @@ def _named(syntax: Any) -> str:
     return undecodable(str(syntax.name))
 
 
-def _reason(error: Exception, syntax: Any) -> str:
+def _reason(error: BaseException, syntax: Any) -> str:
     if not syntax.is_compressed and "less than expected" in str(error):
         return TOO_FEW_BYTES
     return _named(syntax) if syntax.is_compressed else HEADER_DAMAGED

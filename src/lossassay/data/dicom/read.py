@@ -52,13 +52,11 @@ def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
         DataError: If pydicom is not installed.
     """
     require_pydicom()
+    read = import_module("lossassay.data.dicom.volume").read_volume if options.dimensions == 3 else _read_image
     try:
         with quietly():
-            if options.dimensions == 3:
-                from lossassay.data.dicom.volume import read_volume
-
-                return read_volume(item, options, deep=deep)
-            return _read_image(item, options, deep)
+            one: Decoded = read(item, options, deep=deep)
+            return one
     except (NeedsSixteenBits, MemoryError):
         raise
     except UnreadableDicom as error:
@@ -91,11 +89,14 @@ def _open(name: str) -> Any:
     from pydicom import dcmread
 
     with open(name, "rb") as file:
-        refuse_bomb(file)
-        return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
+        try:
+            refuse_bomb(file)
+            return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
+        except OSError:  # of a length that leads out of the file
+            raise UnreadableDicom(HEADER_DAMAGED) from None
 
 
-def _read_image(item: Item, options: DecodeOptions, deep: bool) -> Decoded:
+def _read_image(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
     data_set = open_data_set(item.names[0], keep=item.frame is not None)
     check_image(data_set, item.frame)
     is_grey = (as_text(data_set, "PhotometricInterpretation") or "").upper().startswith("MONOCHROME")

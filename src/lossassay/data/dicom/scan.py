@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay.config.schema import DataConfig
+from lossassay.config.schema import DataConfig, VolumeConfig
 from lossassay.data.dicom.belonging import asked_keywords, exams, patients, sources, times
 from lossassay.data.dicom.extra import require_pydicom
 from lossassay.data.dicom.files import has_dicom_name, has_other_name, is_dicom_file
@@ -65,11 +65,25 @@ def _refuse_keys(data: DataConfig) -> None:
     given = [f"data.{key}" for key in needs_table if getattr(data, key) is not None]
     if given and data.dicom.labels is None and data.dicom.label_tag is None:
         raise DataError(f"{' and '.join(given)} cannot be used without data.dicom.labels or data.dicom.label_tag.")
+    _refuse_volume_keys(data)
+
+
+def _refuse_volume_keys(data: DataConfig) -> None:
+    """Say which keys of volumes, or of images, have no meaning for what a row is."""
     if data.dicom.unit == "volume" and data.volume.form != "volume":
         raise DataError(
             f"data.volume.form = {data.volume.form!r} cannot be used with DICOM series. Expected 'volume'; for single "
             "slices as images, set data.dicom.unit = 'image' and data.exam = 'series'."
         )
+    is_volume = data.dicom.unit == "volume"
+    fit = ("spacing_mm", "window") if is_volume else ()
+    plain = VolumeConfig()
+    unfit = [key for key in VolumeConfig.model_fields if getattr(data.volume, key) != getattr(plain, key)]
+    given = [f"data.volume.{key}" for key in unfit if key not in fit]
+    given += ["data.preprocess"] if is_volume and data.preprocess else []
+    if given:
+        instead = "Expected spacing_mm or window" if is_volume else "Expected data.dicom.window and data.spacing_mm"
+        raise DataError(f"{', '.join(given)} cannot be used with data.dicom.unit = {data.dicom.unit!r}. {instead}.")
 
 
 def read_tree(root: Path, names: Sequence[str], asked: Sequence[str]) -> tuple[list[Header], tuple[Finding, ...]]:
