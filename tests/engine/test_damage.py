@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from lossassay.engine import one
 from lossassay.engine.damage import ImageDamage, centre, image_damage, permuted_labels
+from lossassay.engine.feed import Feed
 from lossassay.engine.seeds import replicate_seeds
+from lossassay.engine.spec import RunData
 from tests.engine.helpers import make_data, make_spec
 
 VARY = ("split", "init", "order", "augmentation", "dropout")
@@ -118,3 +120,24 @@ def test_a_run_on_the_source_alone_learns_what_the_source_tells_and_is_not_augme
     for source in range(3):
         own = found.test.scores[data.sources[found.test.rows] == source]
         np.testing.assert_allclose(own, own[:1].repeat(len(own), axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["masked_centre", "source_only"])
+def test_images_on_the_device_are_damaged_like_those_in_the_memory_map(kind: str) -> None:
+    data = make_data(channels=3)
+    rows = np.array([7, 2, 40])
+    batches = []
+    for resident in (False, True):
+        damage = image_damage(kind, np.arange(90) % 4, "cpu")
+        labels, weights = torch.from_numpy(data.labels), torch.ones(90)
+        feed = Feed(
+            data.images, labels, weights, mean=(9.0,) * 3, sd=(2.0,) * 3, device="cpu", resident=resident, damage=damage
+        )
+        batches.append(torch.cat(list(feed.evaluation(rows, 2))))
+    assert torch.equal(*batches)
+    assert not torch.equal(batches[0], torch.cat(list(_plain(data).evaluation(rows, 2))))
+
+
+def _plain(data: RunData) -> Feed:
+    labels, weights = torch.from_numpy(data.labels), torch.ones(90)
+    return Feed(data.images, labels, weights, mean=(9.0,) * 3, sd=(2.0,) * 3, device="cpu")

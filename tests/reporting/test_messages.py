@@ -69,7 +69,11 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     unusual = changed_study(
         base,
         {
-            "data": {"resize": "crop", "split": {"official": True, "validation": 0.1, "test": 0.2}},
+            "data": {
+                "resize": "crop",
+                "preprocess": ("clahe", "lung_crop"),
+                "split": {"official": True, "validation": 0.1, "test": 0.2},
+            },
             "training": {"weights": "w.safetensors", "freeze_features": True, "selection": "last"},
             "evidence": {"vary": ("init",)},
         },

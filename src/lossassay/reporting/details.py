@@ -68,6 +68,7 @@ def preprocessing(results: StudyResults, m: Messages) -> Facts:
         m,
         {
             "preprocessing.shape": " × ".join(map(str, shape)) if shape else None,
+            "preprocessing.presets": ", ".join(study.data.preprocess) or None,
             "preprocessing.resize": m(_RESIZES[study.data.resize]),
             "preprocessing.pixels": plan.get("pixel_type"),
             "preprocessing.mean": formatting.listed(facts["pixel_mean"]) if facts.get("pixel_mean") else None,
