@@ -47,7 +47,7 @@ def _pictures(cache: ImageCache) -> Iterator[Finding]:
     yield from exact_duplicates(cache)
     yield from near_duplicates(cache, found)
     yield from neighbour_images(cache, found)
-    yield from label_conflicts(cache)
+    yield from label_conflicts(cache, found)
 
 
 def _group_overlap(manifest: Manifest) -> Iterator[Finding]:
