@@ -44,7 +44,7 @@ def test_shrinking_and_blurring_keep_the_mean_of_a_plane() -> None:
     np.testing.assert_allclose(blur(plane, 2.0), 3.5, rtol=1e-6)
     stripes = np.zeros((1, 64, 64), dtype=np.float32)
     stripes[:, ::2] = 1
-    assert np.ptp(shrink(stripes, 16)) < 0.05, "stripes of one pixel do not alias"
+    assert np.ptp(shrink(stripes, 16)[:, 1:-1]) < 1e-6, "stripes of one pixel do not alias"
 
 
 @given(st.integers(0, 1000), st.integers(2, 40), st.integers(1, 10), st.integers(1, 9))

@@ -85,7 +85,7 @@ class Likeness:
         known = np.isfinite(references)
         if not known.any():
             return np.full(self.count, _USUAL_REFERENCE, dtype=np.float32)
-        floor = np.quantile(references[known], _REFERENCE_FLOOR)
+        floor = np.quantile(references[known], _REFERENCE_FLOOR, method="lower")
         return np.where(known, np.maximum(references, floor), _USUAL_REFERENCE).astype(np.float32)
 
     def copies(self) -> npt.NDArray[np.bool_]:
