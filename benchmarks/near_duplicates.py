@@ -29,16 +29,10 @@ WORDS = {
     "thumbnails": "correlation of 48 px thumbnails",
     "imagehash_dhash": "imagehash, difference hash of 64 bits",
     "imagehash_phash": "imagehash, perceptual hash of 64 bits",
-    "imagededup_dhash": "imagededup, difference hash",
     "imagededup_phash": "imagededup, perceptual hash",
     "cleanvision": "cleanvision, its own setting",
 }
-SETTINGS = {
-    "imagehash_dhash": (0, 4, 8),
-    "imagehash_phash": (0, 4, 8),
-    "imagededup_dhash": (10,),
-    "imagededup_phash": (10,),
-}
+SETTINGS = {"imagehash_dhash": (0, 4, 8), "imagehash_phash": (0, 4, 8), "imagededup_phash": (10,)}
 
 
 def verdicts(pairs: pl.DataFrame, mixture: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -87,7 +81,17 @@ def one_data_set(asked: argparse.Namespace, name: str, folder: Path) -> dict[str
     pairs.mkdir()
     places = {"folder": str(folder / name), "pairs": str(pairs)}
     said = answers([ours("near_duplicates_ours", **places, size=asked.size, cache=str(folder / "cache"))])[0]
-    peer = answers([[asked.peer_python, str(PEERS / "near_duplicates.py"), json.dumps(places)]])[0]
+    print(f"{name}: ours took {said['seconds']:.1f} s", flush=True)
+    peer = answers(
+        [
+            [
+                asked.peer_python,
+                str(PEERS / "near_duplicates.py"),
+                json.dumps(places | {"at_most_seconds": asked.peer_seconds}),
+            ]
+        ]
+    )[0]
+    print(f"{name}: peers took {peer['seconds']}", flush=True)
     copies = mixture["change"].drop_nulls().len()
     found: dict[str, Any] = {"ours": _judge(pl.read_parquet(pairs / "ours.parquet"), mixture, name)}
     accepted = verdicts(pl.read_parquet(pairs / "ours_accepted.parquet"), mixture, name)
@@ -133,7 +137,7 @@ def tables(record: Mapping[str, Any]) -> str:
         rows = []
         for way, words in WORDS.items():
             if way not in one["found"]:
-                rows.append([words, "not installed", "", "", "", ""])
+                rows.append([words, one["missing"].get(way, "not tried"), "", "", "", ""])
                 continue
             side = one["found"][way]
             seconds = f"{side['seconds']:.1f}" if "seconds" in side else ""
@@ -174,6 +178,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--peer-python", default=sys.executable, help="an interpreter with imagehash, imagededup, cleanvision"
     )
+    parser.add_argument("--peer-seconds", type=int, default=600, help="for each way and data set")
     parser.add_argument("--out", type=Path, help="folder of the record")
     asked = parser.parse_args(arguments)
     record = facts("near_duplicates", arguments, peers=False) | {"image_size": asked.size, "half": asked.half}

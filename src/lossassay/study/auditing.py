@@ -39,7 +39,7 @@ PARTS = (
     Part("exact duplicates", "lossassay.data.audit.duplicates:exact_duplicates"),
     Part("near duplicates", "lossassay.data.audit.near_duplicates:near_duplicates", "likeness"),
     Part("neighbours in a series", "lossassay.data.audit.neighbours:neighbour_images", "likeness"),
-    Part("label conflicts", "lossassay.data.audit.label_conflicts:label_conflicts"),
+    Part("label conflicts", "lossassay.data.audit.label_conflicts:label_conflicts", "likeness"),
     Part("blank and inverted images", "lossassay.data.audit.blank:blank_findings", "pixel facts"),
     Part("drift between parts", "lossassay.data.audit.drift:drift_findings", "pixel facts"),
     Part("sources, storage, shortcuts", "lossassay.data.audit.shortcut_findings:find_shortcuts", "shortcuts"),

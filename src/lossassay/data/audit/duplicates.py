@@ -7,7 +7,7 @@ import polars as pl
 from lossassay.data.audit.texts import counted, label_texts
 from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.grouping import group_numbers
-from lossassay.data.manifest import Finding
+from lossassay.data.manifest import PARTS, Finding
 
 
 def exact_duplicates(cache: ImageCache) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def exact_duplicates(cache: ImageCache) -> Iterator[Finding]:
     )
     sets = sets.filter(pl.col("size") > 1)
     yield from _across_classes(sets.filter(pl.col("labels") > 1))
-    yield from _across_parts(sets.filter(pl.col("parts") > 1))
+    yield from _across_parts(sets.filter(pl.col("parts") > 1), rows)
     yield from _across_groups(sets.filter(pl.col("labels") == 1, pl.col("together") > 1))
 
 
@@ -44,11 +44,16 @@ def _across_classes(sets: pl.DataFrame) -> Iterator[Finding]:
         )
 
 
-def _across_parts(sets: pl.DataFrame) -> Iterator[Finding]:
+def _across_parts(sets: pl.DataFrame, rows: pl.DataFrame) -> Iterator[Finding]:
     if len(sets):
+        sizes = dict(rows.group_by("part").len().iter_rows())
+        shared = dict(
+            rows.filter(pl.col("row").is_in(sets["row"].explode().implode())).group_by("part").len().iter_rows()
+        )
+        shares = ", ".join(f"{shared[part]:,} of {sizes[part]:,} {part}" for part in PARTS if part in shared)
         yield _finding(
             "duplicate-across-parts",
-            f"{_images_in_sets(sets)} have the same pixels and are in more than one official part.",
+            f"{_images_in_sets(sets)} have the same pixels and are in more than one official part: {shares} images.",
             "Results on the official parts will be too good. Remove the copies from the training part, or give shares "
             'in place of split = "official".',
             sets,

@@ -7,6 +7,7 @@ Bickel 2004, doi:10.5555/2976040.2976138), and the chance that the nearest of un
 where the third nearest is ``reference`` away is then about ``(difference / reference) ** half_dimension``.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,7 @@ class Likeness:
         known = np.isfinite(references)
         if not known.any():
             return np.full(self.count, _USUAL_REFERENCE, dtype=np.float32)
-        floor = np.quantile(references[known], _REFERENCE_FLOOR)
+        floor = np.quantile(references[known], _REFERENCE_FLOOR, method="lower")
         return np.where(known, np.maximum(references, floor), _USUAL_REFERENCE).astype(np.float32)
 
     def copies(self) -> npt.NDArray[np.bool_]:
@@ -147,7 +148,7 @@ def _read(path: Path, count: int) -> Likeness | None:
 
 def _write(path: Path, found: Likeness) -> None:
     table = pl.DataFrame({"first": found.first, "second": found.second, "difference": found.difference})
-    partial = path.with_name(f"{path.name}.{id(found)}")
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         table.write_parquet(partial)
         partial.replace(path)
