@@ -172,7 +172,8 @@ def test_chest_images_of_two_hospitals_and_of_one(shared_data: Path) -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.slow
-def test_permuted_labels_of_real_images_give_nothing(shared_data: Path) -> None:
+def test_permuted_labels_of_real_images_give_nothing(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortcut_probe, "LARGEST_NUMBER_OF_IMAGES", 1500)
     cache = _cxr(shared_data, "cxr3.csv", source="source")
     facts, findings = pixel_facts(cache), 0
     for seed in range(10):

@@ -68,7 +68,7 @@ def storage_findings(tells: Sequence[Tell]) -> Iterator[Finding]:
         yield Finding(
             code="storage-predicts-class",
             severity=_worst_severity(others),
-            message=f"How images are stored gives classes away: {listed}.",
+            message=f"How images are stored or framed gives classes away: {listed}.",
             advice="A network can learn what storage leaves in the pixels: borders, blur, compression. Find out why "
             "the classes differ, and bring all images to the same form.",
         )
