@@ -10,7 +10,7 @@ from lossassay.study.auditing import AuditResult
 
 PROBES: tuple[dict[str, Any], ...] = (
     {
-        "name": "32x32 thumbnails, one nearest neighbour",
+        "name": "thumbnails",
         "score": 0.87,
         "low": 0.85,
         "high": 0.89,
@@ -21,7 +21,7 @@ PROBES: tuple[dict[str, Any], ...] = (
         "words": "Five folds, patients whole.",
     },
     {
-        "name": "centre masked",
+        "name": "masked-centre",
         "score": 0.61,
         "low": 0.55,
         "high": 0.68,
@@ -32,7 +32,7 @@ PROBES: tuple[dict[str, Any], ...] = (
         "words": "",
     },
     {
-        "name": "files and columns alone",
+        "name": "metadata",
         "score": None,
         "low": None,
         "high": None,
@@ -41,6 +41,17 @@ PROBES: tuple[dict[str, Any], ...] = (
         "num_groups": 0,
         "method": "none",
         "words": "There is only one class with five patients.",
+    },
+    {
+        "name": "of a later version",
+        "score": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "chance": 0.5,
+        "num_images": 10,
+        "num_groups": 5,
+        "method": "",
+        "words": ["In one", "more way."],
     },
 )
 

@@ -34,6 +34,10 @@ def test_golden_skeleton() -> None:
     assert page.text.count("What it means") == 4  # one code is not in the catalogue
     assert "12 of 40 images are shown." in page.text
     assert "0.850 to 0.890" in page.text
+    assert page.text.count("The same with the centre masked") == 2  # chart and table
+    assert page.text.count("Files and columns alone, no pixels") == 1  # it has no score
+    assert "of a later version" in page.text
+    assert "In one more way." in page.text
     assert len([image for image in page.all("img") if image["width"] == "90"]) == 12 + 4 + 1
     ids = {attributes.get("id") for _, attributes in page.tags}
     anchors = {str(a["href"])[1:] for a in page.all("a")}

@@ -12,6 +12,7 @@ from lossassay.catalogue.audit_codes import AUDIT_CODES, stops
 from lossassay.data.manifest import Finding
 from lossassay.errors import OutFolderError
 from lossassay.reporting import formatting, palette
+from lossassay.reporting.charts.probes import probe_name
 from lossassay.reporting.charts.probes import probes as probe_chart
 from lossassay.reporting.figures import inline_svg
 from lossassay.reporting.gallery import data_uri
@@ -252,7 +253,8 @@ def probe_table(found: Sequence[dict[str, Any]], m: Messages) -> dict[str, Any] 
         )
         numbers = [formatting.significant(probe.get("score")), limits, formatting.significant(probe.get("chance"))]
         numbers += [formatting.count(probe.get("num_images")), formatting.count(probe.get("num_groups"))]
-        rows.append({"name": probe["name"], "numbers": numbers, "method": probe.get("method"), "words": _words(probe)})
+        said = {"method": probe.get("method"), "words": _words(probe)}
+        rows.append({"name": probe_name(probe, m), "numbers": numbers, **said})
     return {"head": head, "rows": rows}
 
 

@@ -29,14 +29,23 @@ def probes(found: Sequence[Mapping[str, Any]], messages: Messages) -> Figure | N
         table="probes",
         title=messages.text("chart.probes.title"),
         subtitle=messages.text("chart.probes.subtitle"),
-        chart=alt.layer(*_layers(_rows(scored), messages)).properties(width=WIDTH_PX, height=len(scored) * _ROW_PX),
+        chart=alt.layer(*_layers(_rows(scored, messages), messages)).properties(
+            width=WIDTH_PX, height=len(scored) * _ROW_PX
+        ),
     )
 
 
-def _rows(scored: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+def probe_name(probe: Mapping[str, Any], messages: Messages) -> str:
+    """Return what a probe is called in words; its own name where there are none."""
+    name = str(probe["name"])
+    key = f"audit.probe_name.{name.replace('-', '_')}"
+    return messages.text(key) if key in messages else name
+
+
+def _rows(scored: Sequence[Mapping[str, Any]], messages: Messages) -> pl.DataFrame:
     numbers = ("score", "low", "high", "chance")
     columns = {name: pl.Series([probe.get(name) for probe in scored], dtype=pl.Float64) for name in numbers}
-    labels = pl.Series([str(probe["name"]) for probe in scored], dtype=pl.String)
+    labels = pl.Series([probe_name(probe, messages) for probe in scored], dtype=pl.String)
     texts = pl.Series([formatting.significant(probe["score"]) for probe in scored], dtype=pl.String)
     return pl.DataFrame({"order": range(len(scored)), "label": labels, "text": texts, **columns})
 
