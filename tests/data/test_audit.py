@@ -74,7 +74,9 @@ def test_messages_hold_no_file_names(class_folders: Folder) -> None:
 @pytest.mark.shared_data
 def test_real_data(shared_data: Path) -> None:
     symbols = open_cache(DataConfig(path=str(shared_data / "symbols16"), image_size=32))
-    duplicates = next(f for f in audit_data(symbols, SplitConfig(official=True)).findings if f.code == "exact-duplicate")
+    duplicates = next(
+        f for f in audit_data(symbols, SplitConfig(official=True)).findings if f.code == "exact-duplicate"
+    )
     assert duplicates.message.startswith("2 images in 1 set have the same pixels")
     manifest = scan(
         DataConfig(
