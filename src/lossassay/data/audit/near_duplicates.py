@@ -12,6 +12,8 @@ from lossassay.data.manifest import Finding, Manifest
 
 Pairs = npt.NDArray[np.int64]
 
+_SHARE_OF_TEST_PART = 0.01  # fewer images with copies in another official part change no score that is reported
+
 
 def near_duplicates(cache: ImageCache, found: Likeness | None = None) -> Iterator[Finding]:
     """Find pairs of images of different groups that are copies of each other without equal pixels.
@@ -27,8 +29,10 @@ def near_duplicates(cache: ImageCache, found: Likeness | None = None) -> Iterato
     pairs = _ordered_pairs(found)
     labels = label_texts(cache.manifest).to_numpy()
     differ = labels[pairs[:, 0]] != labels[pairs[:, 1]]
+    leaks = _between_parts(cache.manifest, pairs)
+    yield from _across_parts(cache.manifest, pairs[leaks])
     yield from _across_classes(cache.manifest, pairs[differ])
-    yield from _across_groups(cache.manifest, pairs[~differ])
+    yield from _across_groups(cache.manifest, pairs[~differ & ~leaks], pairs[~differ])
 
 
 def _ordered_pairs(found: Likeness) -> Pairs:
@@ -49,17 +53,48 @@ def _across_classes(manifest: Manifest, pairs: Pairs) -> Iterator[Finding]:
         )
 
 
-def _across_groups(manifest: Manifest, pairs: Pairs) -> Iterator[Finding]:
+def _between_parts(manifest: Manifest, pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Return which pairs lie in two official parts; none where they touch too little of the test part to matter."""
+    parts = manifest.rows["part"].fill_null("").to_numpy()
+    first, second = parts[pairs[:, 0]], parts[pairs[:, 1]]
+    between = (first != second) & (first != "") & (second != "")
+    rows = np.unique(pairs[between])
+    tested = int((parts[rows] == "test").sum())
+    enough = tested >= _SHARE_OF_TEST_PART * max(1, int((parts == "test").sum()))
+    return np.asarray(between & (tested > 0) & enough)
+
+
+def _across_parts(manifest: Manifest, pairs: Pairs) -> Iterator[Finding]:
+    if len(pairs):
+        parts = manifest.rows["part"].fill_null("").to_numpy()
+        tested, of = int((parts[np.unique(pairs)] == "test").sum()), int((parts == "test").sum())
+        yield _finding(
+            manifest,
+            "near-duplicate-across-parts",
+            f"{counted(len(pairs), 'pair')} of images are all but the same and lie in two official parts; they touch "
+            f"{tested:,} of {counted(of, 'image')} of the test part.",
+            "Look at them. Remove the copies from the training part, or give shares in place of "
+            'split = "official" and the copies the same group.',
+            pairs,
+        )
+
+
+def _across_groups(manifest: Manifest, pairs: Pairs, every: Pairs) -> Iterator[Finding]:
     if len(pairs):
         parts = manifest.rows["part"].fill_null("").to_numpy()
         first, second = parts[pairs[:, 0]], parts[pairs[:, 1]]
         in_two = int(((first != second) & (first != "") & (second != "")).sum())
         said = f" {counted(in_two, 'pair')} of them in two official parts." if in_two else ""
+        more = (
+            f" {counted(len(every) - len(pairs), 'pair')} more lie in two official parts."
+            if len(every) > len(pairs)
+            else ""
+        )
         yield _finding(
             manifest,
             "near-duplicate",
             f"{counted(len(pairs), 'pair')} of images are all but the same and belong to different groups, so they can "
-            f"be in training and test at once.{said}",
+            f"be in training and test at once.{said}{more}",
             "Look at them. Remove the copies, or give them the same group.",
             pairs,
         )

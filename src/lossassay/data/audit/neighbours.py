@@ -36,15 +36,38 @@ def neighbour_images(cache: ImageCache, found: Likeness | None = None) -> Iterat
     sequences = _sequences(found or likeness(cache))
     if not sequences:
         return
+    parts = rows["part"].fill_null("").to_numpy()
+    across = [own for own in sequences if len(set(parts[own]) - {""}) > 1]
+    if across:
+        yield _finding(
+            cache,
+            "neighbour-across-parts",
+            across,
+            "They lie in several official parts, so results on the test part will be too good.",
+            'Put all images of a sequence into one part, or give shares in place of split = "official" and name the '
+            "patient's column in data.group.",
+        )
+    within = [own for own in sequences if len(set(parts[own]) - {""}) <= 1]
+    if within:
+        yield _finding(
+            cache,
+            "neighbour-images",
+            within,
+            "Without groups they can be in training and test at once.",
+            "Name the patient's column in data.group, or a pattern for the path in data.group_pattern.",
+        )
+
+
+def _finding(cache: ImageCache, code: str, sequences: list[Rows], consequence: str, advice: str) -> Finding:
     members = np.concatenate(sequences).tolist()
-    paths = rows["path"]
-    yield Finding(
-        code="neighbour-images",
+    paths = cache.manifest.rows["path"]
+    return Finding(
+        code=code,
         severity="issue",
         message=f"{counted(len(sequences), 'sequence')} of images look like slices of one volume, frames of one film "
-        f"or images of one patient: {len(members):,} images, {max(map(len, sequences))} in the largest. Without groups "
-        "they can be in training and test at once.",
-        advice="Name the patient's column in data.group, or a pattern for the path in data.group_pattern.",
+        f"or images of one patient: {len(members):,} images, {max(map(len, sequences))} in the largest. "
+        f"{consequence}",
+        advice=advice,
         rows=tuple(members),
         paths=tuple(paths[row] for row in members),
     )
