@@ -4,7 +4,8 @@
 
 Copies of every second original (`benchmarks.near_copies`) lie among all originals. The limits of the audit were chosen
 on copies of the first, third, … original (--half 0); the record holds those of the second, fourth, … one. Pairs of one
-patient, and pairs of originals that are copies by their looks, count neither way.
+patient, and pairs of originals that are copies by their looks, count neither way. The originals are the same in both
+halves: recall is measured on new copies, wrong pairs partly on images that were seen when the limits were chosen.
 """
 
 import argparse
