@@ -10,8 +10,10 @@ from PIL import Image
 
 from lossassay.data.audit import likeness as module
 from lossassay.data.audit.likeness import Likeness, likeness
-from lossassay.data.audit.near_duplicates import near_duplicates
+from lossassay.data.audit.near_duplicates import _across_groups, _across_parts, _between_parts, near_duplicates
+from lossassay.data.manifest import Finding, Manifest
 from tests.data.audit.images import opened, save, scene
+from tests.data.test_split import make
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "half": lambda image: image.resize((48, 48), Image.Resampling.BICUBIC),
@@ -81,9 +83,27 @@ def test_copies_in_two_official_parts_are_counted(tmp_path: Path) -> None:
             save(scene(first + seed), tmp_path / part / "ab"[seed % 2] / f"{seed:02}.png")
     save(CHANGES["jpeg"](Image.open(tmp_path / "train" / "a" / "10.png")), tmp_path / "test" / "a" / "z.png")
     save(CHANGES["jpeg"](Image.open(tmp_path / "train" / "a" / "20.png")), tmp_path / "train" / "a" / "z.png")
-    finding = next(near_duplicates(opened(tmp_path)))
-    assert finding.message.startswith("2 pairs of images are all but the same")
+    across, within = near_duplicates(opened(tmp_path))
+    assert (across.code, across.paths) == ("near-duplicate-across-parts", ("test/a/z.png", "train/a/10.png"))
+    assert "they touch 1 of 41 images of the test part." in across.message
+    assert within.code == "near-duplicate"
+    assert within.message.endswith("1 pair more lie in two official parts.")
+
+
+def test_copies_that_touch_little_of_the_test_part_are_named_and_stop_nothing() -> None:
+    parts = ["train", "test"] * 200
+    pairs = np.array([[0, 1], [2, 4]])
+    (finding,) = _findings(make([0] * 400, None, parts), pairs)
+    assert finding.code == "near-duplicate"
     assert finding.message.endswith("1 pair of them in two official parts.")
+    assert [f.code for f in _findings(make([0] * 400, None, parts), np.array([[0, 1], [2, 3]]))] == [
+        "near-duplicate-across-parts"
+    ]
+
+
+def _findings(manifest: Manifest, pairs: np.ndarray) -> list[Finding]:
+    leaks = _between_parts(manifest, pairs)
+    return [*_across_parts(manifest, pairs[leaks]), *_across_groups(manifest, pairs[~leaks], pairs)]
 
 
 def test_names_of_files_and_workers_change_nothing(scenes: Path, tmp_path: Path) -> None:

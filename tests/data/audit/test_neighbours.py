@@ -1,8 +1,10 @@
 """Sequences are found by looks and order together, and not where a group says so already."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from lossassay.data.audit.neighbours import neighbour_images
@@ -28,6 +30,15 @@ def test_films_are_found_whole(films: Path) -> None:
     assert finding.message.startswith("2 sequences of images look like")
     assert "15 images, 9 in the largest" in finding.message
     assert finding.paths == (*(f"a/film{i}.png" for i in range(6)), *(f"b/film{i}.png" for i in range(9)))
+
+
+def test_a_film_in_two_official_parts_is_told_apart(films: Path) -> None:
+    cache = opened(films)
+    part = ["test" if path == "b/film4.png" else "train" for path in cache.manifest.rows["path"].to_list()]
+    rows = cache.manifest.rows.with_columns(part=pl.Series(part))
+    across, within = neighbour_images(replace(cache, manifest=replace(cache.manifest, rows=rows)))
+    assert (across.code, len(across.rows)) == ("neighbour-across-parts", 9)
+    assert (within.code, len(within.rows)) == ("neighbour-images", 6)
 
 
 def test_groups_say_it_already(films: Path) -> None:
