@@ -270,6 +270,11 @@ AUDIT_CODES: dict[str, AuditCode] = {
         why="Each image counts once.",
         advice="Nothing is needed, unless the lines should differ.",
     ),
+    "labels-from-tag": AuditCode(
+        what="Labels are the values of a DICOM tag.",
+        why="A tag says how an image was made or asked for, which is seldom the diagnosis.",
+        advice="Name a table of labels in `data.dicom.labels` if the tag is not what the study is about.",
+    ),
     "dicom-left-out": AuditCode(
         what="DICOM files hold no image of the study: reports, localisers, presentation states, screenshots.",
         why="They are not part of the study.",

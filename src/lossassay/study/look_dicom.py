@@ -36,7 +36,7 @@ def look_at_dicom(folder: Path, names: Sequence[str]) -> tuple[dict[str, Any], d
         The data section, the reason for each key, and notes.
 
     Raises:
-        DataError: If nothing says the labels, or pydicom is missing.
+        DataError: If the images cannot be read, or pydicom is missing.
     """
     require_pydicom()
     data: dict[str, Any] = {"path": str(folder.resolve())}
@@ -48,6 +48,9 @@ def look_at_dicom(folder: Path, names: Sequence[str]) -> tuple[dict[str, Any], d
         data["dicom"] = {"labels": str((folder / table).resolve()), "join": join, "join_column": column}
         data["label_column"] = label
         reasons |= {"dicom": f"its column {column!r} names images by {join}", "label_column": "by its name"}
+    elif not _has_class_folders(names):
+        data["dicom"] = {"label_tag": "Modality"}
+        reasons["dicom"] = "nothing says the labels: name a table of them, or the tag that holds them; till then this one"
     manifest = scan(DataConfig.model_validate(data))
     makers = scan(DataConfig.model_validate(data | {"source": "Manufacturer"})).rows["source"]
     if makers.n_unique() > 1:
@@ -56,6 +59,11 @@ def look_at_dicom(folder: Path, names: Sequence[str]) -> tuple[dict[str, Any], d
     data |= {"image_size": _SAMPLE_PX, "channels": 3 if _is_coloured(manifest) else 1}
     reasons |= {"image_size": "px. Small is fast: raise it when the study works", "channels": "as most images are"}
     return data, reasons, notes
+
+
+def _has_class_folders(names: Sequence[str]) -> bool:
+    """Whether two folders or more lie at the top; scanning says more about them."""
+    return len({name.split("/", 1)[0] for name in names if "/" in name and not has_other_name(name)}) > 1
 
 
 def _table_of_labels(folder: Path, names: Sequence[str]) -> tuple[str, str, str, str] | None:

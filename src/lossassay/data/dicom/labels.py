@@ -71,8 +71,17 @@ def _from_tag(headers: Sequence[Header], data: DataConfig, tag: str) -> Labelled
         raise DataError(f"None of the {len(headers)} DICOM images has a value in {tag} (data.dicom.label_tag). {_HOW}.")
     texts = [header.texts[tag] for header in known]
     class_names, numbers, task = _numbers(texts, data, f"the tag {tag}")
-    missing = tuple(_unlabelled(headers, known, f"no value in {tag}"))
-    return Labelled(headers=known, labels=numbers, class_names=class_names, task=task, findings=missing)
+    findings = (*_unlabelled(headers, known, f"no value in {tag}"), _from_tag_finding(tag, len(class_names)))
+    return Labelled(headers=known, labels=numbers, class_names=class_names, task=task, findings=findings)
+
+
+def _from_tag_finding(tag: str, count: int) -> Finding:
+    return Finding(
+        code="labels-from-tag",
+        severity="note",
+        message=f"Labels are the {count} values of the tag {tag}.",
+        advice="Make sure that they are what the study is about; else name a table of labels in data.dicom.labels.",
+    )
 
 
 def _from_folders(headers: Sequence[Header], root: Path) -> Labelled:
