@@ -99,9 +99,9 @@ def test_audit_and_new_recognise_the_tree(tmp_path: Path, monkeypatch: pytest.Mo
     labels = str((tmp_path / "tree" / "labels.csv").resolve())
     assert data["dicom"] == {"labels": labels, "join": "PatientID", "join_column": "PatientID"}
     assert (data["label_column"], data["source"], data["channels"]) == ("label", "Manufacturer", 1)
-    manifest, findings = api.audit(tmp_path / "tree")
-    assert (manifest.kind, len(manifest.rows)) == ("dicom", 2 * module.PATIENTS + module.FRAMES)
-    assert "dicom-left-out" in {one.code for one in findings}
+    found = api.audit(tmp_path / "tree")
+    assert found.facts["images"] == 2 * module.PATIENTS + module.FRAMES
+    assert "dicom-left-out" in {one.code for one in found.findings}
     written = api.new(tmp_path / "tree", tmp_path / "study.toml")
     assert 'join = "PatientID"' in written.read_text(encoding="utf-8")
     assert api.load_study(written).data.dicom.labels == labels
