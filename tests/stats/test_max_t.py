@@ -1,7 +1,6 @@
 """Studentised max-T: by enumeration, as a test of a family, as intervals, and at its limits."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -236,9 +235,7 @@ def _critical_of_raw_flips(differences: np.ndarray) -> float:
 def test_sampled_flips_repeat_and_come_near_the_t_intervals() -> None:
     scores = np.random.default_rng(0).normal(size=(30, 12)) + np.arange(12)
     pairs = all_pairs(12)
-    start = time.perf_counter()
     found = max_t(scores, pairs, alpha=0.05, seed=4)
-    assert time.perf_counter() - start < 5, "66 pairs, 30 replicates, 10,000 flips: 0.1 s when nobody else works"
     assert found == max_t(scores, pairs, alpha=0.05, seed=4)
     assert found != max_t(scores, pairs, alpha=0.05, seed=5)
     assert "66 comparisons, 10,001 sampled sign flips" in found[0].method

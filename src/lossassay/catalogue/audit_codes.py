@@ -260,6 +260,11 @@ AUDIT_CODES: dict[str, AuditCode] = {
         why="They are read as stored. If some lie otherwise, a network learns the two ways apart.",
         advice="Write their orientation, or check that all of them lie alike.",
     ),
+    "no-pixel-spacing": AuditCode(
+        what="A common spacing is asked for, and some DICOM images do not know theirs.",
+        why="They are scaled to fit while the others keep their physical size, which a network can see.",
+        advice="Leave them out, or leave `data.spacing_mm` out.",
+    ),
     "no-spacing": AuditCode(
         what="Volumes do not say how large their voxels are, or say the impossible.",
         why="Their voxels count as cubes, so shapes may be stretched.",

@@ -238,6 +238,7 @@ def _facts_frame(readable: Sequence[Facts]) -> pl.DataFrame:
         "jpeg_quality": pl.Int64,
         "bits": pl.Int64,
         "file_bytes": pl.Int64,
+        "spacing_mm": pl.Float64,
     }
     return pl.DataFrame({name: [getattr(one, name) for one in readable] for name in columns}, schema=columns)
 
@@ -306,7 +307,7 @@ def file_facts(cache: ImageCache) -> pl.DataFrame:
 
     Returns:
         Columns pixels (digest of the decoded ones), mode, width_px, height_px, format, jpeg_quality (0: no JPEG), bits
-        (of one channel), file_bytes.
+        (of one channel), file_bytes, spacing_mm (height of a pixel; 0: not known).
     """
     return pl.read_parquet(cache.folder / "file_facts.parquet")
 

@@ -46,7 +46,8 @@ class DecodeOptions(NamedTuple):
     Args:
         image_size: Side in px.
         channels: 1 or 3.
-        resize: ``"pad"`` keeps the aspect and adds a border, ``"crop"`` keeps it and cuts, ``"stretch"`` does not.
+        resize: ``"pad"`` keeps the aspect and adds a border, ``"crop"`` keeps it and cuts, ``"stretch"`` does not;
+            ``"keep"`` does not scale at all, and cuts or pads at the centre.
         padding: Grey value of the border, 0 to 255.
         background: Grey value behind transparent pixels, 0 to 255.
         dimensions: 2, or 3 for cubes.
@@ -99,6 +100,7 @@ class Decoded(NamedTuple):
         jpeg_quality: 1 to 100, estimated from its tables; 0: no JPEG.
         bits: Of one channel, as stored.
         notes: Codes of what is worth a note though it can be read (`decoding.NOTES`).
+        spacing_mm: Height of a pixel, as stored; 0: not known.
     """
 
     content: bytes
@@ -112,6 +114,7 @@ class Decoded(NamedTuple):
     jpeg_quality: int = 0
     bits: int = 8
     notes: tuple[str, ...] = ()
+    spacing_mm: float = 0.0
 
 
 class NeedsSixteenBits(Exception):
@@ -272,6 +275,8 @@ def _flatten(image: Image.Image, options: DecodeOptions) -> Image.Image:
 def _fitted_size(size: tuple[int, int], options: DecodeOptions) -> tuple[int, int]:
     """Width and height after scaling, before a border is added or cut."""
     side = options.image_size
+    if options.resize == "keep":
+        return size
     if options.resize == "stretch":
         return side, side
     scale = side / (max(size) if options.resize == "pad" else min(size))

@@ -34,6 +34,7 @@ class Facts(NamedTuple):
         bits: Of one channel, as stored.
         file_bytes: Size of the file, or of all files of a series.
         notes: Codes of what is worth a note though it can be read.
+        spacing_mm: Height of a pixel, as stored; 0: not known.
     """
 
     content: str
@@ -49,6 +50,7 @@ class Facts(NamedTuple):
     bits: int = 8
     file_bytes: int = 0
     notes: Sequence[str] = ()
+    spacing_mm: float = 0.0
 
 
 # Readers of what is no plain image file: ``read_item(item, options, deep=...) -> Decoded``, imported when needed.
@@ -123,6 +125,7 @@ def _facts(one: Decoded, item: Item) -> Facts:
         bits=one.bits,
         file_bytes=file_bytes,
         notes=one.notes,
+        spacing_mm=one.spacing_mm,
     )
 
 

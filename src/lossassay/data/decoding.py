@@ -164,6 +164,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "and upwards",
         "Write their sform or qform, or check that all of them lie alike.",
     ),
+    "no-pixel-spacing": (
+        "do not say how large their pixels are; they are scaled to fit, while the others are at the common spacing",
+        "Leave them out, or leave data.spacing_mm out.",
+    ),
     "no-spacing": (
         "do not say how large their voxels are, or say the impossible; voxels count as cubes there",
         "Correct their headers (pixdim).",

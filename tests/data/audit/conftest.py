@@ -39,6 +39,7 @@ def build(tmp_path: Path) -> Build:
             "jpeg_quality": [0] * number,
             "bits": [8] * number,
             "file_bytes": [1000] * number,
+            "spacing_mm": [0.0] * number,
         }
         pl.DataFrame(plain | (facts or {})).write_parquet(tmp_path / "file_facts.parquet")
         manifest = Manifest(

@@ -134,13 +134,25 @@ def test_pixels_that_are_not_square_come_to_be(tmp_path: Path) -> None:
     assert np.array_equal(pixels(aspect, options())[..., 0], found)
 
 
-def test_a_common_spacing_is_come_to_first(tmp_path: Path) -> None:
-    image = noise(1, (64, 64), "uint8", 256)
-    fine = pixels(write(tmp_path / "a", image, PixelSpacing=[1, 1]), options(64))
-    coarse = pixels(write(tmp_path / "b", image, PixelSpacing=[1, 1]), options(64, spacing_mm=4.0))
-    assert coarse.std() < fine.std() / 2, "seen at 16 pixels a side"
-    unknown = pixels(write(tmp_path / "c", image), options(64, spacing_mm=4.0))
-    assert np.array_equal(unknown, fine)
+def test_a_common_spacing_is_the_scale_of_the_study(tmp_path: Path) -> None:
+    image = np.zeros((64, 64), dtype="uint8")
+    image[24:40, 24:40] = 255
+    at_2 = pixels(write(tmp_path / "a", image, PixelSpacing=[1, 1]), options(64, spacing_mm=2.0)).reshape(64, 64)
+    same = pixels(write(tmp_path / "b", image, PixelSpacing=[2, 2]), options(64, spacing_mm=2.0)).reshape(64, 64)
+    half = pixels(write(tmp_path / "c", image, PixelSpacing=[4, 4]), options(64, spacing_mm=2.0)).reshape(64, 64)
+    assert [int((found > 127).sum()) for found in (at_2, same, half)] == [8 * 8, 16 * 16, 32 * 32]
+    for found in (at_2, same, half):  # cut or padded at the centre
+        bright = np.argwhere(found > 127)
+        assert (bright.min(axis=0) + bright.max(axis=0)).tolist() == [63, 63]
+
+
+def test_an_image_without_spacing_is_scaled_to_fit_and_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", noise(1, (64, 64), "uint8", 256))
+    one = read_item(Item((str(path),)), options(64, spacing_mm=2.0), deep=False)
+    assert one.notes == ("no-pixel-spacing",)
+    assert one.pixels == read_item(Item((str(path),)), options(64), deep=False).pixels
+    known = write(tmp_path / "b", noise(1, (64, 64), "uint8", 256), PixelSpacing=[0.5, 0.25])
+    assert read_item(Item((str(known),)), options(64), deep=False).spacing_mm == 0.5
 
 
 def test_a_spacing_that_makes_gigapixels_is_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def file_features(cache: ImageCache) -> tuple[Feature, ...]:
         aspect=(pl.col("width_px") / pl.col("height_px").clip(1)).round(2),
         bytes_per_pixel=(pl.col("file_bytes") / area).round(3),
     )
-    quality = facts["jpeg_quality"].replace(0, None).cast(pl.Float64)
+    quality, spacing = (facts[name].cast(pl.Float64).replace(0.0, None) for name in ("jpeg_quality", "spacing_mm"))
     return (
         from_categories(FORMAT, facts["format"].to_list()),
         from_numbers("image size", facts["area"].to_numpy()),
@@ -38,6 +38,7 @@ def file_features(cache: ImageCache) -> tuple[Feature, ...]:
         from_categories("pixel mode", facts["mode"].to_list()),
         from_numbers("bit depth", facts["bits"].to_numpy()),
         from_numbers("JPEG quality", quality.to_numpy()),
+        from_numbers("pixel spacing", spacing.to_numpy()),
         from_numbers(BYTES, facts["bytes_per_pixel"].to_numpy()),
     )
 

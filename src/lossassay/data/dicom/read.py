@@ -15,7 +15,7 @@ from lossassay.data.dicom.extra import quietly, require_pydicom
 from lossassay.data.dicom.inflate import refuse_bomb
 from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, to_eight_bits
 from lossassay.data.dicom.reasons import HEADER_DAMAGED, UnreadableDicom
-from lossassay.data.dicom.spacing import with_square_pixels
+from lossassay.data.dicom.spacing import spacing_of, with_square_pixels
 from lossassay.data.dicom.values import grey_rule, to_grey
 
 Array = npt.NDArray[Any]
@@ -110,14 +110,18 @@ def _read_image(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
         pixels = stored if stored.dtype == np.uint8 else to_eight_bits(stored, bits)
     image = as_image(_preprocessed(pixels, options))
     image = with_square_pixels(image, data_set, item.frame, options.spacing_mm)
+    spacing = spacing_of(data_set, item.frame)
+    at_scale = options.spacing_mm is not None and spacing is not None
     return Decoded(
         b"",
-        fit_image(image, options, deep=deep),
+        fit_image(image, options._replace(resize="keep") if at_scale else options, deep=deep),
         _mode(data_set, bits, is_grey),
         (stored.shape[1], stored.shape[0]),
         frames=1 if item.frame is not None else num_frames(data_set),
         format="DICOM",
         bits=bits,
+        notes=("no-pixel-spacing",) if options.spacing_mm is not None and spacing is None else (),
+        spacing_mm=0.0 if spacing is None else spacing[0],
     )
 
 
