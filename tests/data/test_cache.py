@@ -402,3 +402,11 @@ def test_real_images(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(cache_module, "_digest_of_file", None)  # nor read
     again = open_cache(config(shared_data / "cxr" / "cxr3.csv", group="patient_id", image_size=64))
     assert again.digest == cache.digest
+
+
+def test_facts_that_an_older_entry_lacks_are_unknown(class_folders: Folder) -> None:
+    cache = open_cache(config(class_folders({"a": 3, "b": 3})))
+    path = cache.folder / "file_facts.parquet"
+    pl.read_parquet(path).drop("spacing_mm", "format").write_parquet(path)
+    assert cache_module.file_facts(cache)["spacing_mm"].to_list() == [0.0] * 6
+    assert cache_module.file_facts(cache)["format"].to_list() == [""] * 6

@@ -227,20 +227,22 @@ def _publish(
     return entry
 
 
+_FACTS: dict[str, type[pl.DataType]] = {
+    "pixels": pl.String,
+    "mode": pl.String,
+    "width_px": pl.Int64,
+    "height_px": pl.Int64,
+    "format": pl.String,
+    "jpeg_quality": pl.Int64,
+    "bits": pl.Int64,
+    "file_bytes": pl.Int64,
+    "spacing_mm": pl.Float64,
+}
+
+
 def _facts_frame(readable: Sequence[Facts]) -> pl.DataFrame:
     """One row per image: digest of its pixels, and how its file stores it. No name and no place."""
-    columns = {
-        "pixels": pl.String,
-        "mode": pl.String,
-        "width_px": pl.Int64,
-        "height_px": pl.Int64,
-        "format": pl.String,
-        "jpeg_quality": pl.Int64,
-        "bits": pl.Int64,
-        "file_bytes": pl.Int64,
-        "spacing_mm": pl.Float64,
-    }
-    return pl.DataFrame({name: [getattr(one, name) for one in readable] for name in columns}, schema=columns)
+    return pl.DataFrame({name: [getattr(one, name) for one in readable] for name in _FACTS}, schema=_FACTS)
 
 
 def _as_data(finding: Finding, manifest: Manifest) -> dict[str, Any]:
@@ -309,7 +311,9 @@ def file_facts(cache: ImageCache) -> pl.DataFrame:
         Columns pixels (digest of the decoded ones), mode, width_px, height_px, format, jpeg_quality (0: no JPEG), bits
         (of one channel), file_bytes, spacing_mm (height of a pixel; 0: not known).
     """
-    return pl.read_parquet(cache.folder / "file_facts.parquet")
+    found = pl.read_parquet(cache.folder / "file_facts.parquet")
+    later = {name: pl.lit(0 if kind.is_numeric() else "", dtype=kind) for name, kind in _FACTS.items()}
+    return found.with_columns(**{name: value for name, value in later.items() if name not in found.columns})
 
 
 def pixel_digests(cache: ImageCache) -> list[str]:
