@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from lossassay import stats
+from lossassay.engine.spec import Array
 from lossassay.study.context import Context
+from lossassay.study.units import by_replicate
 
 # What a rule that knows nothing reaches, whatever the shares of the classes; of the others no one number is true.
 _CHANCE = {
@@ -36,12 +38,16 @@ def controls_rows(context: Context) -> Iterator[dict[str, Any]]:
     """
     level = 1 - context.study.evidence.alpha
     own = {run.replicate: run for run in context.of(context.study.reference)}
+    replicates = context.study.evidence.most
     for control, runs in context.damaged.items():
         both = [(run, own[run.replicate]) for run in runs if run.replicate in own]
         for metric in context.metric_names() if both else ():
-            values, reference = (np.array([pair[side].values[metric] for pair in both]) for side in (0, 1))
-            found, whole = (stats.mean_interval(x, level=level) for x in (values, reference))
-            difference = stats.mean_interval(values - reference, level=level)
+            values, reference = (
+                by_replicate([(pair[0].replicate, pair[side].values[metric]) for pair in both], replicates)
+                for side in (0, 1)
+            )
+            found, whole = (context.units.mean_interval(x, level=level) for x in (values, reference))
+            difference = context.units.mean_interval(values - reference, level=level)
             yield {
                 "control": control,
                 "metric": metric,
@@ -54,15 +60,20 @@ def controls_rows(context: Context) -> Iterator[dict[str, Any]]:
                 "difference": difference.estimate,
                 "difference_low": difference.low,
                 "difference_high": difference.high,
-                **_surviving(values, reference, chance(metric, len(context.classes)), level),
+                **_surviving(context, values, reference, chance(metric, len(context.classes))),
             }
 
 
-def _surviving(values: Any, reference: Any, by_chance: float | None, level: float) -> dict[str, float | None]:
-    if by_chance is None or not np.nanmean(reference) > by_chance:
+def _surviving(context: Context, values: Array, reference: Array, by_chance: float | None) -> dict[str, float | None]:
+    """Return the share of the gain that survives; it has an interval where observations are draws of their own."""
+    values, reference = (context.units.values(x) for x in (values, reference))
+    there = np.isfinite(values) & np.isfinite(reference)
+    if by_chance is None or not there.any() or not reference[there].mean() > by_chance:
         return dict.fromkeys(("surviving", "surviving_low", "surviving_high"))
-    found = stats.paired_ratio(values - by_chance, reference - by_chance, level=level)
-    return {"surviving": found.estimate, "surviving_low": found.low, "surviving_high": found.high}
+    level = 1 - context.study.evidence.alpha
+    found = stats.paired_ratio(values[there] - by_chance, reference[there] - by_chance, level=level)
+    low, high = (None, None) if context.units.test_share_ratio else (found.low, found.high)
+    return {"surviving": found.estimate, "surviving_low": low, "surviving_high": high}
 
 
 _MOST_SURVIVING = 0.5
