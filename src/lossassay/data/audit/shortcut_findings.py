@@ -70,8 +70,8 @@ def probe_findings(found: Sequence[Probe], manifest: Manifest) -> Iterator[Findi
     The rim is an issue if even its lower limit is more than half of the way from chance to 1, and keeps more than 85 %
     of what the whole thumbnail has above chance: then the rim alone gives most images away, and the centre, where the
     disease is, is hardly needed. Otherwise it is a note: a trained network can still use the centre, and what is cut
-    out closely reaches the rim. The two shares are a choice, tried on chest X-rays of one and of two hospitals and on
-    handwritten symbols; only the two hospitals are an issue.
+    out closely reaches the rim. The two shares are a choice, made after a look at chest X-rays of one and of two
+    hospitals and at handwritten symbols so that only the two hospitals are an issue; no other data have tested it.
     """
     reason = no_probe_reason(manifest)
     if reason:
