@@ -1,4 +1,4 @@
-"""A run written out for use elsewhere: as ONNX, as a torch program, as weights with code; each checked against the run."""
+"""A run written out for use elsewhere: as ONNX, as a torch program, as weights with code; each is checked."""
 
 import json
 import shutil
@@ -122,21 +122,28 @@ def export_run(
     pixels = np.asarray(cache.images[rows], dtype=np.float32)
     with tempfile.TemporaryDirectory() as name:
         made = _Made(run, Path(name), truth.features.shape[1])
-        left_out = []
-        for one in FORMATS if format == "all" else (format,):
-            try:
-                made.write(one, truth, pixels)
-            except ModelError as error:
-                if format != "all" or not made.may_be_left_out:
-                    raise
-                left_out.append(f"{one}: {error}")
-        options = decode_options(run.study.data, cache.manifest)
-        _write_words(made, preparation_facts(run, options, cache.manifest.kind), tuple(left_out))
-        code = preparation_code(run, options, cache.manifest.kind)
-        if code is not None:
-            (made.folder / "prepare.py").write_text(code, encoding="utf-8")
+        left_out = _written(made, format, truth, pixels)
+        _write_words(made, cache, left_out)
         files = _moved(made.folder, folder)
     return Exported(folder=folder, files=files, parity=tuple(made.parity), left_out=tuple(left_out))
+
+
+def _written(made: "_Made", format: Format | Literal["all"], truth: Outputs, pixels: Array) -> list[str]:
+    """Write what was asked for; return why something was left out, where everything possible was asked for."""
+    if format != "all":
+        made.write(format, truth, pixels)
+        return []
+    left_out = []
+    for one in FORMATS:
+        try:
+            made.write(one, truth, pixels)
+        except ModelError as error:
+            if not made.may_be_left_out:
+                raise
+            left_out.append(f"{one}: {error}")
+    if not made.parity:
+        raise ModelError(f"The network can be written in no format. {' '.join(left_out)}")
+    return left_out
 
 
 class _Made:
@@ -249,10 +256,14 @@ def _check(found: Parity, truth: Outputs) -> None:
             )
 
 
-def _write_words(made: _Made, facts: dict[str, object], left_out: Sequence[str]) -> None:
-    """Write preprocessing.json, README.md, and made-up images with what the run says of them."""
-    text = json.dumps(facts, indent=1, ensure_ascii=False)
-    (made.folder / _MARK).write_text(text + "\n", encoding="utf-8")
+def _write_words(made: _Made, cache: ImageCache, left_out: Sequence[str]) -> None:
+    """Write how pixels are made, README.md, and made-up images with what the run says of them."""
+    options, kind = decode_options(made.run.study.data, cache.manifest), cache.manifest.kind
+    facts = preparation_facts(made.run, options, kind)
+    (made.folder / _MARK).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    code = preparation_code(made.run, options, kind)
+    if code is not None:
+        (made.folder / "prepare.py").write_text(code, encoding="utf-8")
     pixels = example_pixels(made.run)
     with torch.inference_mode():
         features, scores, probabilities = (found.numpy() for found in made.network(pixels))

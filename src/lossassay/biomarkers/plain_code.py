@@ -1,4 +1,4 @@
-"""The network of a run as a small Python file that needs torch alone: the very code of the tool, cut to what it uses."""
+"""The network of a run as a small Python file that needs torch alone: the code of the tool, cut down."""
 
 import inspect
 import pprint
@@ -50,7 +50,9 @@ _LINK_HELPERS: Mapping[Link, tuple[Any, ...]] = MappingProxyType(
 )
 _STEPS_OF_LINK: Mapping[Link, str] = MappingProxyType({"tempered_softmax": f"_STEPS = {tempered._STEPS}\n\n\n"})
 
-_TEMPLATE = '''"""A network trained by a study of lossassay, from stored pixels to probabilities; needs torch alone. Not a medical device.
+_TEMPLATE = '''"""A network trained by a study of lossassay, from stored pixels to probabilities. Not a medical device.
+
+Needs torch alone:
 
     network = Network().eval()
     network.load_state_dict(safetensors.torch.load_file("weights.safetensors"))
@@ -121,7 +123,7 @@ def model_code(run: LoadedRun, feature_count: int) -> str:
         slope=slope,
         intercept=intercept,
         parts=_parts(run, link),
-        features=_layer(run.model.features, 8),
+        features=_layer(run.model.get_submodule("features"), 8),
         head=_head(run, feature_count),
         ones=", ".join(dimensions * ["1"]),
         link=link.__name__,
@@ -172,7 +174,7 @@ def _layer(layer: nn.Module, indent: int) -> str:
     if type(layer) is classifier.Dense:
         return f"Dense({layer.in_features}, {layer.out_features})"
     if type(layer) is resnet.ResidualBlock:
-        first = layer.residual.get_submodule("0")
+        first: Any = next(layer.residual.children())
         dimensions = torch.as_tensor(first.weight).ndim - 2
         return f"ResidualBlock({first.in_channels}, {first.out_channels}, {first.stride[0]}, {dimensions})"
     if type(layer) in _PLAIN_LAYERS:
@@ -182,7 +184,7 @@ def _layer(layer: nn.Module, indent: int) -> str:
 
 def _own_part(layer: nn.Module) -> ModelError:
     return ModelError(
-        f"The network has a part of its own, {type(layer).__name__}, whose code cannot be written out. Expected a model "
-        "of the catalogue, or one made of plain torch layers. Use --format torch or --format onnx: they carry the "
-        "computation along."
+        f"The network has a part of its own, {type(layer).__name__}, whose code cannot be written out. Expected a "
+        "model of the catalogue, or one made of plain torch layers. Use --format torch or --format onnx: they carry "
+        "the computation along."
     )

@@ -1,7 +1,8 @@
 """Runs an exported model.py with its weights, as a reader of the folder would."""
 
-import importlib.util
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from safetensors.torch import load_file
@@ -12,10 +13,8 @@ from lossassay.engine.spec import Array
 
 def plain_runner(folder: Path) -> Runner:
     """Return what ``model.py`` computes with ``weights.safetensors``; both were just written."""
-    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
-    assert spec is not None and spec.loader is not None  # noqa: S101 - a .py file always has a loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType("exported_model")
+    SourceFileLoader("exported_model", str(folder / "model.py")).exec_module(module)
     network = module.Network().eval()
     network.load_state_dict(load_file(folder / "weights.safetensors"))
 

@@ -48,7 +48,7 @@ class PortableNetwork(nn.Module):
         def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             seen.append(output.flatten(2).mean(dim=-1) if output.ndim > 2 else output.clone())
 
-        hook = self.model.features.register_forward_hook(keep)
+        hook = self.model.get_submodule("features").register_forward_hook(keep)
         try:
             scores = self.model((pixels.movedim(-1, 1) - self.pixel_mean) * (1.0 / self.pixel_sd))
         finally:

@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ def trace(network: PortableNetwork, example: torch.Tensor) -> torch.export.Expor
             "Expected a forward pass without branches that depend on the images or on their number. "
             "Change the model so, or use --format safetensors."
         ) from error
-    for node in program.graph.nodes:
-        for name in _TRACES:
-            node.meta.pop(name, None)
+    for part in program.graph_module.modules():  # a step inside a step has a graph of its own
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            for name in _TRACES:
+                node.meta.pop(name, None)
     return program
 
 
@@ -72,15 +74,12 @@ def check_onnx_is_there() -> None:
     Raises:
         ModelError: Naming what to install.
     """
-    try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401 - torch needs it
-    except ImportError as error:
+    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]
+    if missing:
         raise ModelError(
-            f"ONNX files need onnx, onnxruntime and onnxscript, and {error.name} is not installed. "
+            f"ONNX files need onnx, onnxruntime and onnxscript; not installed: {', '.join(missing)}. "
             'Install them: pip install "lossassay[onnx]". The formats torch and safetensors work without.'
-        ) from error
+        )
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, *, facts: dict[str, str]) -> None:

@@ -95,6 +95,7 @@ class ResidualBlock(nn.Module):
         self._kept_by_shortcut = (slice(None), slice(None), *dimensions * [slice(None, None, stride)])
 
     def forward(self, images: Images) -> Maps:
+        """Return maps [B C *sides]."""
         activated: Tensor = self.relu(self.residual(images) + self.shortcut(images[self._kept_by_shortcut]))
         return activated
 
