@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from PIL import Image
 
@@ -123,11 +122,11 @@ def assert_same_as_stored(study: Path, images: Path, tmp_path: Path) -> None:
     """Hold what onnxruntime says of the files against the predictions that the study stored."""
     run = load_run(study)
     api.export(study, tmp_path / "onnx", format="onnx")
-    stored = Store(study).predictions(run.id).filter(pl.col("part") == "test").sort("row")
+    stored = Store(study).predictions(run.id, "test").sort("row")
     paths = sorted(str(path) for path in images.rglob("*") if path.is_file())
     chosen = [paths[row] for row in stored["row"].to_list()]
     found = np.array(json.loads(elsewhere(f"PATHS = {chosen!r}\n{PREDICT}", tmp_path / "onnx")))
-    truth = np.array(stored.select(pl.col("^probability_.*$")).rows())
+    truth = stored["probabilities"].to_numpy()
     np.testing.assert_allclose(found, truth, atol=1e-4)
     assert np.ptp(truth[:, 0]) > 1e-3  # or anything would agree
 
