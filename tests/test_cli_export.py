@@ -32,9 +32,7 @@ def test_as_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = ("--format", "torch", "--arm", "label_smoothing", "--json")
-    code, out, _ = called(
-        capsys, monkeypatch, "export", str(finished_study), "-o", str(tmp_path / "out"), *arguments
-    )
+    code, out, _ = called(capsys, monkeypatch, "export", str(finished_study), "-o", str(tmp_path / "out"), *arguments)
     assert code == 0
     found = json.loads(out)
     assert "model.pt2" in found["files"]

@@ -18,6 +18,7 @@ from lossassay.errors import ModelError
 Outcome = tuple[Array, Array, Array]  # features, scores, probabilities
 Runner = Callable[[Array], Outcome]  # float32 pixels [B H W C] in
 
+_OPSET = 18  # of ONNX: what runtimes of 2023 and later read
 _TRACES = ("stack_trace", "source_fn_stack", "from_node")  # they name files of this machine
 
 
@@ -98,7 +99,12 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path, *, facts: dict
     try:
         with _quiet():
             made = torch.onnx.export(
-                program, input_names=[INPUT], output_names=list(OUTPUTS), dynamo=True, verbose=False
+                program,
+                input_names=[INPUT],
+                output_names=list(OUTPUTS),
+                dynamo=True,
+                opset_version=_OPSET,
+                verbose=False,
             )
     except Exception as error:
         raise ModelError(

@@ -87,7 +87,7 @@ class Cosine(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.weight.dtype)
             cosines = F.linear(F.normalize(features, dim=-1), F.normalize(self.weight, dim=-1))
-        return cosines.reshape(len(features), -1, self.subcentres).amax(dim=-1)
+        return cosines.unflatten(-1, (-1, self.subcentres)).amax(dim=-1)  # len(features) would fix it in a program
 
 
 @final
