@@ -42,6 +42,6 @@ def export(
             [one.format, *(f"{number:.1e}" for number in (one.features, one.scores, one.probabilities))]
             for one in found.parity
         ],
-        title=f"Largest differences from the run over {found.parity[0].images} images of the test part",
+        title=f"Largest differences over {found.parity[0].images} images of the test part",
     )
     typer.echo(f"Written: {found.folder} ({', '.join(found.files)})")

@@ -147,10 +147,10 @@ def test_a_second_export_replaces_the_first(finished_study: Path, tmp_path: Path
 HEADS_AND_LINKS = {(spec.head, spec.link): name for name, spec in reversed(LOSSES.items())}
 
 
-def with_loss(run: LoadedRun, name: str) -> LoadedRun:
+def with_loss(run: LoadedRun, name: str, task: str | None = None) -> LoadedRun:
     """Give a run the head and link of a loss, with weights far from the first ones, and Platt's calibration."""
     spec = LOSSES[name]
-    task = next(task for task in ("single_label", "ordinal", "multi_label") if spec.trains(task))
+    task = task or next(task for task in ("single_label", "ordinal", "multi_label") if spec.trains(task))
     loss = losses.get(name, class_counts=[90, 60, 30, 20, 10])
     model = build(
         "paper_cnn",
@@ -185,6 +185,15 @@ def test_every_head_and_link_is_in_the_graph(name: str, finished_study: Path, tm
     found = export_run(with_loss(load_run(finished_study), name), tmp_path / "out", images=20)
     assert [one.format for one in found.parity] == ["onnx", "torch", "safetensors"]
     assert found.left_out == ()
+
+
+@pytest.mark.parametrize("name", ["sigmoid_one_vs_all", "pairwise_auroc", "binary_crossentropy"])
+def test_findings_have_a_sigmoid_each(name: str, finished_study: Path, tmp_path: Path) -> None:
+    run = with_loss(load_run(finished_study), name, "multi_label")
+    found = export_run(run, tmp_path / "out", format="safetensors", images=20)
+    assert found.parity[0].probabilities < 1e-5
+    check = np.load(tmp_path / "out" / "check.npz", allow_pickle=False)
+    assert abs(check["probabilities"].sum(axis=1) - 1).max() > 1e-3  # no softmax
 
 
 def test_grades_are_in_the_graph(finished_study: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def export_page(run: LoadedRun, parity: Sequence["Parity"], left_out: Sequence[s
     ]
     uses = [_USES[one.format].format(torch=torch.__version__.split("+")[0]) for one in parity]
     missing = [f"Left out: {reason}\n" for reason in left_out]
-    return "\n".join([_head(run), *uses, *missing, _TABLE_HEAD, *rows, ""])
+    return "\n".join([_head(run).rstrip() + "\n", *uses, *missing, _TABLE_HEAD, *rows, ""])
 
 
 _TABLE_HEAD = """## Checked against the run
