@@ -36,6 +36,7 @@ def test_help_lists_every_command() -> None:
         "losses",
         "check-loss",
         "report",
+        "export",
         "cache",
     ):
         assert command in found.stdout

@@ -4,9 +4,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
+from lossassay.biomarkers.export import Exported, Format, export_run
+from lossassay.biomarkers.loaded_run import load_run
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
@@ -56,6 +59,7 @@ __all__ = [
     "compare",
     "critical_difference",
     "demo",
+    "export",
     "load_study",
     "new",
     "paper",
@@ -332,6 +336,25 @@ def audit(
     if out is not None:
         write_audit_page(found, audit_pictures(cache, data, found.findings), Path(out), names=names)
     return found
+
+
+def export(
+    run: str | Path, out: str | Path, *, format: Format | Literal["all"] = "all", arm: str | None = None
+) -> Exported:
+    """Write a finished run for use elsewhere, and check every file on images of the run's test part.
+
+    Args:
+        run: The folder of a run (``OUT/runs/ID``), or an out folder: then the run that was best on its validation part.
+        out: The folder to write; an earlier export in it is replaced.
+        format: ``"onnx"``, ``"torch"``, ``"safetensors"``, or ``"all"``: those that the network can be written as.
+        arm: With an out folder: the best run of this arm.
+
+    Raises:
+        OutFolderError: If there is no such run, or the folder cannot be written.
+        DataError: If the study's images are gone or changed.
+        ModelError: If the network cannot be written so, or the file does not compute what the run computes.
+    """
+    return export_run(load_run(run, arm=arm), Path(out), format=format)
 
 
 def check_loss(name: str, *, num_classes: int = 4) -> list[Property]:

@@ -37,9 +37,12 @@ def class_logits(
         task: Single labels and grades compete for a probability of one; findings do not.
         hyper_parameters: Of the loss.
     """
-    if task == "multi_label":
-        return _MULTI_LABEL.get(link, _as_they_are)(scores, num_classes, hyper_parameters or {})
-    return _LINKS[link](scores, num_classes, hyper_parameters or {})
+    return link_function(link, task)(scores, num_classes, hyper_parameters or {})
+
+
+def link_function(link: Link, task: Task) -> Callable[[torch.Tensor, int, Hyper], torch.Tensor]:
+    """Return what makes logits [B K] of scores, the number of classes and the hyper-parameters of the loss."""
+    return _MULTI_LABEL.get(link, _as_they_are) if task == "multi_label" else _LINKS[link]
 
 
 def probabilities(

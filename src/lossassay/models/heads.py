@@ -87,7 +87,8 @@ class Cosine(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.weight.dtype)
             cosines = F.linear(F.normalize(features, dim=-1), F.normalize(self.weight, dim=-1))
-        return cosines.reshape(len(features), -1, self.subcentres).amax(dim=-1)
+        # -1, not len(features): a program that is exported takes any number of images
+        return cosines.reshape(-1, cosines.shape[-1] // self.subcentres, self.subcentres).amax(dim=-1)
 
 
 @final

@@ -49,7 +49,7 @@ def resnet18(*, channels: int, image_size: int, dimensions: int, num_outputs: in
         after = width * 2**stage
         for block in range(_BLOCKS_PER_STAGE):
             stride = 2 if stage > 0 and block == 0 else 1
-            layers.append(_ResidualBlock(before, after, stride, dimensions))
+            layers.append(ResidualBlock(before, after, stride, dimensions))
             before = after
     features = nn.Sequential(*layers, AVERAGE_POOLS[dimensions](1), nn.Flatten())
     features.apply(_he_normal)
@@ -68,7 +68,7 @@ def _stem(channels: int, width: int, dimensions: int, *, large: bool) -> nn.Sequ
 
 
 @final
-class _ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution where the shape changes.
 
     A shortcut with a stride takes every second pixel first and then convolves without stride. That is the same
@@ -95,6 +95,7 @@ class _ResidualBlock(nn.Module):
         self._kept_by_shortcut = (slice(None), slice(None), *dimensions * [slice(None, None, stride)])
 
     def forward(self, images: Images) -> Maps:
+        """Return maps [B C *sides]."""
         activated: Tensor = self.relu(self.residual(images) + self.shortcut(images[self._kept_by_shortcut]))
         return activated
 
