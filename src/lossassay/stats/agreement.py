@@ -146,7 +146,6 @@ def concordance_correlation(
     check_level(level)
     pair_only(measurements.shape[1])
     values = repeated(measurements)
-    first, second = values[:, 0], values[:, 1]
     estimate, error = _concordance(values[:, 0], values[:, 1])
     low, high = _by_fishers_z(estimate, error, level)
     return FeatureIntervals(

@@ -100,7 +100,7 @@ def correlated_clusters(features: Real[Array, "images features"], *, threshold: 
 def stability_of_selections(selected: Bool[Array, "selections features"], *, level: float = 0.95) -> SelectionStability:
     r"""Return how alike several selections of features are, corrected for chance, with its interval.
 
-    With M selections of F features, of mean size :math:`\bar k`, and the share :math:`p_f` of selections with feature f:
+    With M selections of F features, of mean size :math:`\bar k`, and the share :math:`p_f` of them with feature f:
 
     .. math::
         \Phi = 1 - \frac{\frac{1}{F} \sum_f \frac{M}{M-1} p_f (1 - p_f)}{\frac{\bar k}{F} (1 - \frac{\bar k}{F})}
@@ -118,7 +118,7 @@ def stability_of_selections(selected: Bool[Array, "selections features"], *, lev
         DataError: With fewer than two selections, or at a level that is none.
     """
     check_level(level)
-    selections, features = selected.shape
+    selections = len(selected)
     if selections < 2:
         raise DataError(f"{selections} selection of features came; stability compares two or more. Select again.")
     taken = selected.astype(float)
@@ -217,7 +217,7 @@ def _error_of_stability(taken: Array, estimate: float) -> float:
     size = float(sizes.mean())
     own = (taken * frequencies).mean(axis=1) - sizes * size
     own = (own + estimate / 2 * (2 * sizes * size - sizes - size + 1)) / (size * (1 - size))
-    return 2 / len(taken) * float(((own - own.mean()) ** 2).sum()) ** 0.5
+    return float(2 / len(taken) * np.sqrt(((own - own.mean()) ** 2).sum()))
 
 
 def _drawn_weights(groups: Array | None, rows: int, draws: int, seed: int) -> Array:
