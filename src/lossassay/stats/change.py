@@ -225,7 +225,7 @@ def _known(changes: Array) -> Array:
         DataError: If one has it for some features alone.
     """
     finite = np.isfinite(changes)
-    known: Array = finite.all(axis=1)
+    known: Array = np.asarray(finite.all(axis=1))
     partly = int((finite.any(axis=1) & ~known).sum())
     if partly:
         raise DataError(

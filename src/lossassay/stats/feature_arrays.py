@@ -73,7 +73,8 @@ def feature_rows(features: Real[Array, "rows features"], *, least: int = 2) -> F
 def centred(features: Float[Array, "rows features"]) -> Float[Array, "rows features"]:
     """Return the features less their means; a constant feature is exactly 0."""
     shifted = features - features[0]
-    return shifted - shifted.mean(axis=0)
+    found: Array = shifted - shifted.mean(axis=0)
+    return found
 
 
 def same_rows(first: int, second: int, *, what: str) -> None:
@@ -88,7 +89,9 @@ def same_rows(first: int, second: int, *, what: str) -> None:
 
 def divided(top: Array, bottom: Array) -> Array:
     """Return top by bottom, and nan where bottom is 0."""
-    return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom != 0)
+    empty = np.full(np.broadcast(top, bottom).shape, np.nan)
+    found: Array = np.divide(top, bottom, out=empty, where=bottom != 0)
+    return found
 
 
 def where_defined(defined: Bool[Array, " features"], values: Array) -> Array:

@@ -248,7 +248,7 @@ def _half_width(influences: Array, groups: Array | None, level: float) -> float:
     count = len(sums)
     if count < 2:
         return float("nan")
-    error = (count / (count - 1) * float(((sums - sums.mean()) ** 2).sum())) ** 0.5
+    error = float(np.sqrt(count / (count - 1) * ((sums - sums.mean()) ** 2).sum()))
     return float(student_t.ppf((1 + level) / 2, count - 1)) * error
 
 

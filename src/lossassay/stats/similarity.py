@@ -164,8 +164,9 @@ def _prepared(features: Array) -> Array:
         return values[:, :1] * 0.0
     values = values / largest  # so that squares neither overflow nor vanish
     if values.shape[1] > len(values):
-        values = np.linalg.qr(values.T, mode="r").T
-    return values / np.linalg.norm(values)
+        values = np.transpose(np.linalg.qr(values.T)[1])
+    found: Array = values / np.linalg.norm(values)
+    return found
 
 
 def _biased_inner(one: Array, other: Array) -> float:
