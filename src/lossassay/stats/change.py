@@ -50,7 +50,7 @@ class SharesBeyond:
 
 
 def subject_changes(
-    features: Real[Array, "visits features"], subjects: Shaped[Array, " visits"], years: Real[Array, " visits"]
+    features: Real[Array, "visits features"], subjects: Shaped[Array, " _"], years: Real[Array, " _"]
 ) -> SubjectChanges:
     r"""Return the change of each feature per year for each subject, by least squares over the subject's visits.
 
@@ -120,7 +120,7 @@ def mean_change(slopes: Real[Array, "subjects features"], *, level: float = 0.95
 
 
 def share_beyond(
-    changes: Real[Array, "subjects features"], smallest_detectable: Real[Array, " features"], *, level: float = 0.95
+    changes: Real[Array, "subjects features"], smallest_detectable: Real[Array, " _"], *, level: float = 0.95
 ) -> SharesBeyond:
     """Return the share of subjects who changed by more than the smallest detectable change.
 
@@ -151,7 +151,7 @@ def share_beyond(
 
 
 def spearman(
-    values: Real[Array, "subjects features"], score: Real[Array, " subjects"], *, level: float = 0.95
+    values: Real[Array, "subjects features"], score: Real[Array, " _"], *, level: float = 0.95
 ) -> FeatureIntervals:
     r"""Return the rank correlation of each feature with a clinical score, one point per subject.
 

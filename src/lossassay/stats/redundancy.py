@@ -144,10 +144,10 @@ def stability_of_selections(selected: Bool[Array, "selections features"], *, lev
 
 def bootstrap_stability(
     features: Real[Array, "images features"],
-    labels: Int[Array, " images"],
+    labels: Int[Array, " _"],
     *,
     num_selected: int,
-    groups: Shaped[Array, " images"] | None = None,
+    groups: Shaped[Array, " _"] | None = None,
     draws: int = 100,
     level: float = 0.95,
     seed: int = 0,

@@ -62,9 +62,9 @@ class NeuralCollapse:
 
 def class_separation(
     features: Real[Array, "images features"],
-    labels: Int[Array, " images"],
+    labels: Int[Array, " _"],
     *,
-    groups: Shaped[Array, " images"] | None = None,
+    groups: Shaped[Array, " _"] | None = None,
     level: float = 0.95,
 ) -> FeatureSpaceMeasure:
     r"""Return the share of the cosine distance between images that lies between classes.
@@ -111,8 +111,8 @@ def class_separation(
         half_width = _half_width(influences, groups, level)
     return FeatureSpaceMeasure(
         estimate=estimate,
-        low=max(estimate - half_width, 0.0) if half_width == half_width else half_width,
-        high=min(estimate + half_width, 1.0) if half_width == half_width else half_width,
+        low=float(np.clip(estimate - half_width, 0, 1)),
+        high=float(np.clip(estimate + half_width, 0, 1)),
         level=level,
         num_images=len(values),
         num_classes=num_classes,
@@ -121,7 +121,7 @@ def class_separation(
 
 
 def silhouette(
-    features: Real[Array, "images features"], labels: Int[Array, " images"], *, cosine: bool = False
+    features: Real[Array, "images features"], labels: Int[Array, " _"], *, cosine: bool = False
 ) -> FeatureSpaceMeasure:
     r"""Return the mean silhouette of the classes.
 
@@ -179,7 +179,7 @@ def effective_rank(features: Real[Array, "images features"]) -> FeatureSpaceMeas
     return _plain(estimate, len(values), 0, "effective rank of the centred features (Roy and Vetterli 2007)")
 
 
-def neural_collapse(features: Real[Array, "images features"], labels: Int[Array, " images"]) -> NeuralCollapse:
+def neural_collapse(features: Real[Array, "images features"], labels: Int[Array, " _"]) -> NeuralCollapse:
     r"""Return how far within-class variation has vanished (NC1) and class means form a simplex (NC2).
 
     NC1: :math:`\mathrm{tr}(\Sigma_W \Sigma_B^+) / K`; NC2 of the class means less their mean. Papyan, Han and Donoho
@@ -214,7 +214,7 @@ def neural_collapse(features: Real[Array, "images features"], labels: Int[Array,
     )
 
 
-def _labelled(features: Array, labels: Array) -> tuple[Float[Array, "images features"], Int[Array, " images"], int]:
+def _labelled(features: Array, labels: Array) -> tuple[Float[Array, "images features"], Int[Array, " _"], int]:
     values = feature_rows(features)
     same_rows(len(values), len(labels), what="labels")
     classes, class_of_row = np.unique(labels, return_inverse=True)

@@ -13,7 +13,7 @@ from lossassay.errors import DataError
 from lossassay.stats.feature_arrays import centred, feature_rows, same_rows
 from lossassay.stats.intervals import Array
 
-_PENALTIES = 10.0 ** np.arange(-6.0, 4.0)  # by the mean eigenvalue of the features' scatter
+_PENALTIES = 10.0 ** np.arange(-7.0, 3.0)  # by the largest eigenvalue of the features' scatter
 _ROUNDING = 1e-12
 
 
@@ -50,7 +50,7 @@ class MappedAgreement(Similarity):
 
 
 def linear_cka(
-    first: Real[Array, "images one"], second: Real[Array, "images other"], *, unbiased: bool = True
+    first: Real[Array, "images one"], second: Real[Array, "_ other"], *, unbiased: bool = True
 ) -> Similarity:
     r"""Return the linear centred kernel alignment of two sets of features.
 
@@ -80,7 +80,7 @@ def linear_cka(
     return _similarity(estimate, first, second, method)
 
 
-def procrustes_similarity(first: Real[Array, "images one"], second: Real[Array, "images other"]) -> Similarity:
+def procrustes_similarity(first: Real[Array, "images one"], second: Real[Array, "_ other"]) -> Similarity:
     r"""Return how much of one set of features is the other one, rotated.
 
     For sets X and Y, centred and scaled to a Frobenius norm of 1, the sum of the singular values of :math:`X^T Y`. The
@@ -106,17 +106,17 @@ def procrustes_similarity(first: Real[Array, "images one"], second: Real[Array, 
 
 def mapped_agreement(
     first: Real[Array, "images one"],
-    second: Real[Array, "images other"],
+    second: Real[Array, "_ other"],
     *,
-    groups: Shaped[Array, " images"] | None = None,
+    groups: Shaped[Array, " _"] | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> MappedAgreement:
     r"""Return how well each set of features is a linear map of the other, on images the map was not fitted to.
 
     Ridge regression, cross-validated: :math:`R^2 = 1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`, summed over images
-    and features, with the mean of the images fitted to. The penalty of each fit is the one of ten, from 1e-6 to 1e3
-    times the mean eigenvalue, that predicts single images best that are left out of the fit (a closed form; Golub,
+    and features, with the mean of the images fitted to. The penalty of each fit is the one of ten, from 1e-7 to 1e2
+    times the largest eigenvalue, that predicts single images best that are left out of the fit (a closed form; Golub,
     Heath and Wahba 1979, Technometrics 21:215).
 
     Each set may be rotated, mirrored, scaled as a whole and shifted without a change.
@@ -221,7 +221,7 @@ def _ridge(features: Array, targets: Array) -> Array:
     if not eigenvalues.any():
         return np.zeros((features.shape[1], targets.shape[1]))
     projected = left.T @ targets
-    penalties = _PENALTIES * eigenvalues.mean()
+    penalties = _PENALTIES * eigenvalues[0]
 
     def error_left_out(penalty: float) -> float:
         kept = eigenvalues / (eigenvalues + penalty)
