@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import Ridge
 
 from lossassay.errors import DataError
 from lossassay.stats import linear_cka, mapped_agreement, procrustes_similarity
@@ -70,25 +70,38 @@ def test_procrustes_distance_is_what_the_best_rotation_leaves(shape: tuple[int, 
     assert 2 - 2 * procrustes_similarity(*sets(2, shape)).estimate == pytest.approx(distance_squared, abs=1e-10)
 
 
-def test_mapped_agreement_equals_scikit_learn() -> None:
-    one, other = sets(3, (50, 6, 4))
+@pytest.mark.parametrize("shape", [(50, 6, 4), (60, 20, 30)])
+def test_mapped_agreement_equals_scikit_learn(shape: tuple[int, int, int]) -> None:
+    one, other = sets(3, shape)
     found = mapped_agreement(one, other, folds=5, seed=4)
-    fold_of_row = np.random.default_rng(4).permutation(50) % 5
-    assert found.forward == pytest.approx(_share_by_scikit_learn(one, other, fold_of_row), abs=1e-8)
-    assert found.backward == pytest.approx(_share_by_scikit_learn(other, one, fold_of_row), abs=1e-8)
+    fold_of_row = np.random.default_rng(4).permutation(shape[0]) % 5
+    assert found.forward == pytest.approx(share_by_scikit_learn(one, other, fold_of_row), abs=1e-8)
+    assert found.backward == pytest.approx(share_by_scikit_learn(other, one, fold_of_row), abs=1e-8)
     assert found.estimate == (found.forward + found.backward) / 2
 
 
-def _share_by_scikit_learn(features: np.ndarray, targets: np.ndarray, fold_of_row: np.ndarray) -> float:
+def share_by_scikit_learn(features: np.ndarray, targets: np.ndarray, fold_of_row: np.ndarray) -> float:
     missed = total = 0.0
     for fold in range(5):
         fitted, tested = fold_of_row != fold, fold_of_row == fold
-        # the one penalty of all targets that leaves out rows best, as RidgeCV does without alpha_per_target
-        scatter = np.linalg.svd(features[fitted] - features[fitted].mean(axis=0), compute_uv=False) ** 2
-        model = RidgeCV(alphas=10.0 ** np.arange(-7, 3) * scatter.max()).fit(features[fitted], targets[fitted])
+        model = Ridge(alpha=penalty_by_hat_matrix(features[fitted], targets[fitted])).fit(
+            features[fitted], targets[fitted]
+        )
         missed += ((targets[tested] - model.predict(features[tested])) ** 2).sum()
         total += ((targets[tested] - targets[fitted].mean(axis=0)) ** 2).sum()
     return float(1 - missed / total)
+
+
+def penalty_by_hat_matrix(features: np.ndarray, targets: np.ndarray) -> float:
+    """Generalised cross-validation as its authors write it."""
+    x, n = features - features.mean(axis=0), len(features)
+    penalties = 10.0 ** np.arange(-7, 3) * np.linalg.svd(x, compute_uv=False)[0] ** 2
+    errors = []
+    for penalty in penalties:
+        hat = x @ np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T) + 1 / n
+        rest = np.eye(n) - hat
+        errors.append(((rest @ targets) ** 2).sum() / np.trace(rest) ** 2)
+    return float(penalties[np.argmin(errors)])
 
 
 def test_mapped_agreement_knows_a_linear_map_from_noise() -> None:

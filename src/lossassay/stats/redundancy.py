@@ -13,6 +13,8 @@ from lossassay.stats.feature_arrays import centred, divided, feature_rows, same_
 from lossassay.stats.intervals import Array
 from lossassay.stats.proportions import check_level
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelatedClusters:
@@ -181,10 +183,10 @@ def bootstrap_stability(
             f"{num_selected} features of {values.shape[1]} are to be selected; this must leave some and take some. "
             f"Choose 1 to {values.shape[1] - 1}."
         )
-    selected = np.zeros((draws, values.shape[1]), dtype=bool)
-    for draw, weights in enumerate(_drawn_weights(groups, len(values), draws, seed)):
-        best = np.argsort(-_between_share(values, own, weights), kind="stable")[:num_selected]
-        selected[draw, best] = True
+    shares = _between_shares(values, own, _drawn_weights(groups, len(values), draws, seed))
+    selected = np.zeros(shares.shape, dtype=bool)
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :num_selected]
+    np.put_along_axis(selected, best, True, axis=1)
     return stability_of_selections(selected, level=level)
 
 
@@ -232,13 +234,17 @@ def _drawn_weights(groups: Array | None, rows: int, draws: int, seed: int) -> Ar
     return weights
 
 
-def _between_share(values: Array, own: Array, weights: Array) -> Array:
-    """Return the share of each feature's weighted variance that lies between classes; 0 for a constant feature."""
-    counts = weights @ own
-    weighted = own * weights[:, None]
-    used = counts > 0
-    mean = weights @ values / counts.sum()
-    values = values - mean
-    sums = weighted[:, used].T @ values
-    between = (sums**2 / counts[used, None]).sum(axis=0)
-    return np.nan_to_num(divided(between, weights @ values**2))
+def _between_shares(values: Array, own: Array, weights: Array) -> Array:
+    """Return the share of each feature's variance that lies between classes, [draws features]; 0 where it is constant."""
+    counts = weights.sum(axis=1, keepdims=True)
+    by_mean = (weights @ values) ** 2 / counts
+    squares = weights @ values**2
+    between = -by_mean
+    for member in own.T:
+        drawn = weights * member
+        of_class = drawn.sum(axis=1, keepdims=True)  # 0 where the draw has none of the class
+        between += (drawn @ values) ** 2 / np.maximum(of_class, 1)
+    total = squares - by_mean
+    # what a draw of equal values leaves of its squares is rounding
+    shares: Array = np.where(total > _ROUNDING * squares, divided(between, total), 0.0)
+    return shares

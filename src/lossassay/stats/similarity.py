@@ -116,8 +116,8 @@ def mapped_agreement(
 
     Ridge regression, cross-validated: :math:`R^2 = 1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`, summed over images
     and features, with the mean of the images fitted to. The penalty of each fit is the one of ten, from 1e-7 to 1e2
-    times the largest eigenvalue, that predicts single images best that are left out of the fit (a closed form; Golub,
-    Heath and Wahba 1979, Technometrics 21:215).
+    times the largest eigenvalue, with the least error of generalised cross-validation (Golub, Heath and Wahba 1979,
+    Technometrics 21:215).
 
     Each set may be rotated, mirrored, scaled as a whole and shifted without a change.
 
@@ -215,21 +215,21 @@ def _predicted_share(features: Array, targets: Array, fold_of_row: Array, folds:
 
 
 def _ridge(features: Array, targets: Array) -> Array:
-    """Return the weights with the penalty that predicts rows best that are left out one by one; both are centred."""
-    left, singular, right = np.linalg.svd(features, full_matrices=False)
-    eigenvalues = singular**2
-    if not eigenvalues.any():
+    """Return the weights with the penalty of the least generalised cross-validation error; both are centred."""
+    eigenvalues, directions = np.linalg.eigh(features.T @ features)
+    eigenvalues = np.maximum(eigenvalues, 0.0)
+    along = directions.T @ (features.T @ targets)
+    if eigenvalues[-1] == 0:
         return np.zeros((features.shape[1], targets.shape[1]))
-    projected = left.T @ targets
-    penalties = _PENALTIES * eigenvalues[0]
+    explained, scatter = (along**2).sum(axis=1), float((targets**2).sum())
 
-    def error_left_out(penalty: float) -> float:
-        kept = eigenvalues / (eigenvalues + penalty)
-        leverage = 1 / len(features) + left**2 @ kept
-        residuals = targets - left @ (kept[:, None] * projected)
-        # a row that the fit follows fully would be divided by 0
-        return float((residuals**2 / np.maximum(1 - leverage, _ROUNDING)[:, None] ** 2).sum())
+    def error(penalty: float) -> float:
+        inverse = 1 / (eigenvalues + penalty)
+        missed = scatter - float((explained * (2 * inverse - eigenvalues * inverse**2)).sum())
+        freedom = 1 + float((eigenvalues * inverse).sum())  # 1 for the mean
+        return max(missed, 0.0) / max(1 - freedom / len(features), _ROUNDING) ** 2
 
-    penalty = penalties[int(np.argmin([error_left_out(float(penalty)) for penalty in penalties]))]
-    weights: Array = right.T @ ((singular / (eigenvalues + penalty))[:, None] * projected)
+    penalties = _PENALTIES * float(eigenvalues[-1])
+    penalty = penalties[int(np.argmin([error(float(penalty)) for penalty in penalties]))]
+    weights: Array = directions @ (along / (eigenvalues + penalty)[:, None])
     return weights
