@@ -134,7 +134,7 @@ def test_spearman_interval_covers_the_truth() -> None:
     draws, correlation = 2000, 0.6
     truth = 6 / math.pi * math.asin(correlation / 2)  # of normal values
     covered = 0
-    for draw in range(draws):
+    for _ in range(draws):
         score = rng.normal(size=50)
         values = correlation * score + math.sqrt(1 - correlation**2) * rng.normal(size=50)
         found = spearman(values[:, None], score)

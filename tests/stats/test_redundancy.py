@@ -54,12 +54,9 @@ def test_stability_by_hand() -> None:
     assert found.estimate == pytest.approx(1 - (1 / 6) / (1 / 4))
     assert found.frequencies.tolist() == pytest.approx([1, 2 / 3, 1 / 3, 0])
     # theorem 7, written out
-    sets, p, k, total = selected.astype(float), found.frequencies, 2.0, 4
-    own = [
-        ((z * p).mean() - k * k / total**2 + found.estimate / 2 * (2 * k * k / total**2 - k / total - k / total + 1))
-        / 0.25
-        for z in sets
-    ]
+    size = 2 / 4  # of every set, as a share of the features
+    correction = found.estimate / 2 * (2 * size**2 - size - size + 1)
+    own = [((chosen * found.frequencies).mean() - size**2 + correction) / 0.25 for chosen in selected]
     error = np.sqrt(4 / 3**2 * ((own - np.mean(own)) ** 2).sum())
     half_width = 1.959963984540054 * error
     assert (found.low, found.high) == pytest.approx((found.estimate - half_width, found.estimate + half_width))
@@ -129,6 +126,16 @@ def test_a_class_that_a_draw_leaves_out_and_a_dead_feature_do_no_harm() -> None:
     features[:, 11] = 0.1
     labels = np.r_[0, np.ones(89, dtype=int)]
     assert bootstrap_stability(features, labels, num_selected=2).frequencies[11] < 0.6
+
+
+def test_a_feature_that_is_constant_in_a_draw_is_not_chosen_for_its_rounding() -> None:
+    features, labels = informative(7, strength=0.5)
+    features[:, 10] = 0.1
+    features[5, 10] = 0.7
+    found = bootstrap_stability(features, labels, num_selected=3)
+    without = np.random.default_rng(0).multinomial(90, np.full(90, 1 / 90), size=100)[:, 5] == 0
+    assert without.sum() > 20
+    assert found.frequencies[10] < 1 - without.mean()
 
 
 def test_bad_input_is_refused() -> None:

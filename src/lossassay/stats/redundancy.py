@@ -235,7 +235,7 @@ def _drawn_weights(groups: Array | None, rows: int, draws: int, seed: int) -> Ar
 
 
 def _between_shares(values: Array, own: Array, weights: Array) -> Array:
-    """Return the share of each feature's variance that lies between classes, [draws features]; 0 where it is constant."""
+    """Return the share of each feature's variance between classes, [draws features]; 0 where it is constant."""
     counts = weights.sum(axis=1, keepdims=True)
     by_mean = (weights @ values) ** 2 / counts
     squares = weights @ values**2
