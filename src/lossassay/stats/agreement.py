@@ -92,6 +92,10 @@ def intraclass_correlation(
     1:30, table 7. Those of (1,1) and (3,1) are exact for normal values, that of (2,1) goes by Satterthwaite. Where an
     estimate of (2,1) is below 0, his degrees of freedom may come out below those of any part; they are then k - 1.
 
+    The interval of (2,1) covers at least as often as it says for the k measurements that were made. For measurements of
+    any other kind it does not where shifts between them are as large as the noise and k is below about ten: with k = 2,
+    shifts as large as the noise and 200 subjects, 95 % is about 70 %.
+
     Args:
         measurements: One number per subject, rater and feature. A rater is a measurement, a view or a day.
         form: "1,1" (raters differ between subjects), "2,1" (absolute agreement) or "3,1" (raters may be shifted).
