@@ -80,10 +80,29 @@ def test_intraclass_correlation_equals_pingouin(subjects: int, raters: int, nois
         for form, found in records.items():
             row = expected.loc[PINGOUIN_ROWS[form]]
             assert found.estimate[feature] == pytest.approx(row["ICC"], abs=1e-10)
-            if form == "2,1" and row["ICC"] < 0:
-                continue  # the degrees of freedom are bounded there, see below
+            if form == "2,1" and freedom_of_satterthwaite(values[:, :, feature]) < raters - 1:
+                continue  # bounded there, see below
             limits = (found.low[feature], found.high[feature])
             assert limits == pytest.approx(tuple(row["CI95"]), abs=1e-10)
+
+
+def freedom_of_satterthwaite(one: np.ndarray) -> float:
+    """As McGraw and Wong 1996 write it, table 7."""
+    n, k = one.shape
+    squares = mean_squares(one[:, :, None])
+    rho = float(intraclass_correlation(one[:, :, None]).estimate[0])
+    a, b = k * rho / (n * (1 - rho)), 1 + k * rho * (n - 1) / (n * (1 - rho))
+    raters, error = a * float(squares.raters[0]), b * float(squares.error[0])
+    return (raters + error) ** 2 / (raters**2 / (k - 1) + error**2 / ((n - 1) * (k - 1)))
+
+
+def test_bounded_degrees_of_freedom_keep_the_estimate_in_its_interval() -> None:
+    values = measured(16, subjects=5, raters=2, features=3000, between=0.0, shift=10.0)
+    found = intraclass_correlation(values)
+    unbounded = [freedom_of_satterthwaite(values[:, :, feature]) for feature in range(100)]
+    assert min(unbounded) < 0.1
+    assert (found.low <= found.estimate + 1e-12).all()
+    assert (found.estimate <= found.high + 1e-12).all()
 
 
 def test_intraclass_correlation_equals_shrout_and_fleiss() -> None:

@@ -53,12 +53,21 @@ def test_stability_by_hand() -> None:
     found = stability_of_selections(selected)
     assert found.estimate == pytest.approx(1 - (1 / 6) / (1 / 4))
     assert found.frequencies.tolist() == pytest.approx([1, 2 / 3, 1 / 3, 0])
-    # theorem 7, written out
-    size = 2 / 4  # of every set, as a share of the features
-    correction = found.estimate / 2 * (2 * size**2 - size - size + 1)
-    own = [((chosen * found.frequencies).mean() - size**2 + correction) / 0.25 for chosen in selected]
-    error = np.sqrt(4 / 3**2 * ((own - np.mean(own)) ** 2).sum())
-    half_width = 1.959963984540054 * error
+
+
+def test_stability_interval_equals_theorem_7() -> None:
+    selected = np.random.default_rng(9).random((12, 7)) < np.linspace(0.1, 0.9, 7)
+    found = stability_of_selections(selected)
+    frequencies, sizes = selected.mean(axis=0), selected.sum(axis=1)
+    mean_size, features = sizes.mean(), 7
+    own = [
+        (chosen * frequencies).mean()
+        - size * mean_size / features**2
+        + found.estimate / 2 * (2 * size * mean_size / features**2 - size / features - mean_size / features + 1)
+        for chosen, size in zip(selected, sizes, strict=True)
+    ]
+    own = np.array(own) / (mean_size / features * (1 - mean_size / features))
+    half_width = 1.959963984540054 * np.sqrt(4 / 12**2 * ((own - own.mean()) ** 2).sum())
     assert (found.low, found.high) == pytest.approx((found.estimate - half_width, found.estimate + half_width))
 
 
@@ -129,13 +138,18 @@ def test_a_class_that_a_draw_leaves_out_and_a_dead_feature_do_no_harm() -> None:
 
 
 def test_a_feature_that_is_constant_in_a_draw_is_not_chosen_for_its_rounding() -> None:
-    features, labels = informative(7, strength=0.5)
-    features[:, 10] = 0.1
-    features[5, 10] = 0.7
-    found = bootstrap_stability(features, labels, num_selected=3)
-    without = np.random.default_rng(0).multinomial(90, np.full(90, 1 / 90), size=100)[:, 5] == 0
-    assert without.sum() > 20
-    assert found.frequencies[10] < 1 - without.mean()
+    features, labels = informative(7, strength=0.1)
+    features[:, 4:] = 0.1
+    features[np.arange(4, 12), np.arange(4, 12)] = 0.7  # each constant but for one image
+    found = bootstrap_stability(features, labels, num_selected=4, draws=200)
+    expected = np.zeros(12)
+    for drawn in np.random.default_rng(0).multinomial(90, np.full(90, 1 / 90), size=200):
+        rows = np.repeat(np.arange(90), drawn)
+        alive = np.flatnonzero(np.ptp(features[rows], axis=0) > 0)
+        scores = np.zeros(12)
+        scores[alive], _ = f_classif(features[np.ix_(rows, alive)], labels[rows])
+        expected[np.argsort(-scores, kind="stable")[:4]] += 1 / 200
+    assert found.frequencies == pytest.approx(expected)
 
 
 def test_bad_input_is_refused() -> None:

@@ -70,9 +70,9 @@ def test_procrustes_distance_is_what_the_best_rotation_leaves(shape: tuple[int, 
     assert 2 - 2 * procrustes_similarity(*sets(2, shape)).estimate == pytest.approx(distance_squared, abs=1e-10)
 
 
-@pytest.mark.parametrize("shape", [(50, 6, 4), (60, 20, 30)])
-def test_mapped_agreement_equals_scikit_learn(shape: tuple[int, int, int]) -> None:
-    one, other = sets(3, shape)
+@pytest.mark.parametrize(("shape", "common"), [((50, 6, 4), 0.7), ((60, 20, 30), 0.7), ((12, 7, 6), 0.5)])
+def test_mapped_agreement_equals_scikit_learn(shape: tuple[int, int, int], common: float) -> None:
+    one, other = sets(3, shape, common=common)
     found = mapped_agreement(one, other, folds=5, seed=4)
     fold_of_row = np.random.default_rng(4).permutation(shape[0]) % 5
     assert found.forward == pytest.approx(share_by_scikit_learn(one, other, fold_of_row), abs=1e-8)

@@ -79,7 +79,7 @@ def subject_changes(
     moved = last > first
     changes = _means_where(values, times == last[subject], subject) - _means_where(values, times == 0, subject)
     return SubjectChanges(
-        slopes=divided(products, np.where(moved, squares, 0.0)[:, None]),
+        slopes=divided(products, squares[:, None]),
         changes=np.where(moved[:, None], changes, np.nan),
         means=means,
         years=last,
@@ -141,7 +141,6 @@ def share_beyond(
         )
     known = _known(changes)
     beyond = np.abs(np.where(known[:, None], changes, 0.0)) > smallest_detectable
-    beyond &= known[:, None]
     trials = int(known.sum())
     return SharesBeyond(
         shares=tuple(wilson(int(count), trials, level=level) for count in beyond.sum(axis=0)),
