@@ -56,7 +56,7 @@ def test_stability_by_hand() -> None:
 
 
 def test_stability_interval_equals_theorem_7() -> None:
-    selected = np.random.default_rng(9).random((12, 7)) < np.linspace(0.1, 0.9, 7)
+    selected = np.random.default_rng(9).random((12, 7)) < np.linspace(0.1, 0.5, 7)
     found = stability_of_selections(selected)
     frequencies, sizes = selected.mean(axis=0), selected.sum(axis=1)
     mean_size, features = sizes.mean(), 7
