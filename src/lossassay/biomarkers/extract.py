@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from lossassay.biomarkers.feature_table import FeatureTable, check_suffix
-from lossassay.biomarkers.features import FEATURES, Outputs, layer_names
+from lossassay.biomarkers.features import FEATURES, Outputs, find_layer
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
 from lossassay.biomarkers.views import View, mean_outputs, views
 from lossassay.data.manifest import Finding
-from lossassay.errors import DataError, ModelError, did_you_mean
+from lossassay.errors import DataError
 
 _BLOCK_BYTES = 64 * 2**20  # pixels in memory at once
 _LARGEST_BLOCK = 4_096  # images
@@ -75,7 +75,7 @@ def extract(
         ModelError: If there is no such layer.
     """
     check_suffix(out)
-    _check_layer(run, layer)
+    find_layer(run, layer)  # before any image is read
     shown = views(run.study.training.augment, run.image_shape[-2], augment)
     new = open_new_images(run, source, workers=workers, on_progress=on_decoding)
     if per_patient and not any(new.groups):
@@ -134,15 +134,6 @@ def probability_columns(run: LoadedRun, probabilities: Any) -> dict[str, pl.Seri
         f"probability_{name}": pl.Series(np.ascontiguousarray(probabilities[:, place]), dtype=pl.Float32)
         for place, name in enumerate(run.class_names)
     }
-
-
-def _check_layer(run: LoadedRun, layer: str) -> None:
-    """Refuse a layer that does not exist before any image is read."""
-    known = layer_names(run)
-    if layer not in known:
-        raise ModelError(
-            f"The network has no layer {layer!r}. Its layers: {', '.join(known)}.{did_you_mean(layer, known)}"
-        )
 
 
 def _rows(run: LoadedRun, new: NewImages, first: int, found: Outputs) -> pl.DataFrame:

@@ -110,7 +110,7 @@ def open_new_images(
 
 
 def _ids(paths: Sequence[str]) -> list[str]:
-    """Hash paths under a word of their own: a file that is called like its patient has another hash than the patient."""
+    """Hash paths with a word before them: a file that is called like its patient has another hash than the patient."""
     return [str(one) for one in hash_groups([f"image {path}" for path in paths])]
 
 

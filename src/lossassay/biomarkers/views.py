@@ -1,6 +1,5 @@
 """Test-time augmentation: an image and small changes of it that the study's training shows to be harmless."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,11 +75,12 @@ def mean_outputs(run: LoadedRun, images: Array, shown: list[View], *, layer: str
     found = [outputs(run, one.of(images), rows, layer=layer, batch_size=batch_size) for one in shown]
     if len(found) == 1:
         return found[0]
-    features, scores = (
-        np.mean([getattr(one, name) for one in found], axis=0, dtype=np.float64).astype(np.float32)
-        for name in ("features", "scores")
-    )
+    features, scores = _mean([one.features for one in found]), _mean([one.scores for one in found])
     return Outputs(features=features, scores=scores, probabilities=run.probabilities(scores))
+
+
+def _mean(parts: list[Array]) -> Array:
+    return np.asarray(np.stack(parts).mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def _shifted(images: Array, by_px: int, *, axis: int) -> Array:
