@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.config import Study, study_as_toml
+from lossassay.config import Study, load_study, study_as_toml
 from lossassay.config.schema import EvidenceConfig
 from lossassay.data.cache import open_cache
 from lossassay.data.split import Split
@@ -109,7 +109,8 @@ def expected_yardsticks(study_out: Path, arm: str, plan: Plan) -> dict[str, Any]
         _refuse_study(study_out, "is not finished (there is no tables/arms.parquet in it)")
     rows = pl.read_parquet(table).filter(pl.col("arm") == arm, pl.col("metric") != "own_loss")
     kept = rows.select("metric", "estimate", "low", "high", "replicates").fill_nan(None)
-    return {"study": theirs["name"], "yardsticks": kept.to_dicts()}
+    alpha = load_study(study_out / "study.toml").evidence.alpha
+    return {"study": theirs["name"], "alpha": alpha, "yardsticks": kept.to_dicts()}
 
 
 def _refuse_study(folder: Path, why: str) -> None:

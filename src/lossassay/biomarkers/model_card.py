@@ -55,6 +55,7 @@ class CardFacts:
         run_facts: run.json.
         preprocessing: The study's data section without paths and column names.
         yardsticks: The primary one first.
+        level: Of their intervals.
         points: Operating points.
         findings: Of the audit: code, severity, message.
         weights_digest: BLAKE2b of the file of weights.
@@ -72,6 +73,7 @@ class CardFacts:
     run_facts: dict[str, Any]
     preprocessing: dict[str, Any]
     yardsticks: tuple[Yardstick, ...]
+    level: float
     points: tuple[OperatingPoint, ...]
     findings: tuple[tuple[str, str, str], ...]
     weights_digest: str
@@ -103,6 +105,7 @@ def card_facts(run: LoadedRun) -> CardFacts:
         run_facts=run.facts,
         preprocessing=_preprocessing(run),
         yardsticks=tuple(_yardsticks(run, expected)),
+        level=1 - (expected["alpha"] if expected else run.study.evidence.alpha),
         points=tuple(operating_points(run)),
         findings=tuple(_findings(run.folder)),
         weights_digest=hashlib.blake2b(weights.read_bytes(), digest_size=16).hexdigest(),

@@ -188,13 +188,15 @@ def _settings(m: Messages, said: dict[str, str]) -> CardTable:
 
 
 def _yardsticks(facts: CardFacts, m: Messages) -> Section:
+    level = formatting.value("share", facts.level)
     known = any(one.estimate is not None for one in facts.yardsticks)
     if facts.is_fit:
         expected = facts.expected_from
         said = m.text("card.yardsticks.fit_alone")
-        said = said if expected is None else m.text("card.yardsticks.of_fit", study=expected)
+        said = said if expected is None else m.text("card.yardsticks.of_fit", study=expected, level=level)
     else:
-        said = m.text("card.yardsticks.of_arm" if known else "card.yardsticks.unfinished")
+        of_arm = m.text("card.yardsticks.of_arm", level=level)
+        said = of_arm if known else m.text("card.yardsticks.unfinished")
     head = [m.text(f"card.yardsticks.{name}") for name in ("name", "of_run", "mean", "interval", "replicates")]
     rows = [_yardstick_row(one, m) for one in facts.yardsticks]
     tables = [CardTable(head=head, rows=rows, text_columns=1)] if rows else []
