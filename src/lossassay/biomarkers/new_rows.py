@@ -1,6 +1,7 @@
 """Lists the images of any path for a run: labels are read where they are there and asked for nowhere."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -129,7 +130,14 @@ def _with_labels(manifest: Manifest, labels: Sequence[Any], run: LoadedRun) -> M
 
 
 def _of_files(run: LoadedRun, data: DataConfig, root: Path, names: Sequence[str]) -> Manifest:
-    paths = sorted(name for name in names if name.lower().endswith(READ_SUFFIXES))
+    found = [name for name in names if name.lower().endswith(READ_SUFFIXES)]
+    on_disk = {unicodedata.normalize("NFC", name): name for name in found}
+    if len(on_disk) < len(found):
+        raise DataError(
+            f"{root} holds {len(found) - len(on_disk)} names twice, in two Unicode encodings of the same characters. "
+            "Expected one file for each name. Rename one of each."
+        )
+    paths = sorted(on_disk)
     top = {PART_NAMES.get(path.split("/", 1)[0].lower()) for path in paths if "/" in path}
     depth = 2 if "train" in top and None not in top else 1
     folders = [path.split("/")[depth - 1] if path.count("/") >= depth else None for path in paths]
@@ -146,6 +154,7 @@ def _of_files(run: LoadedRun, data: DataConfig, root: Path, names: Sequence[str]
         class_names=run.class_names,
         task=run.task,
         dimensions=2,
+        names_on_disk={path: name for path, name in on_disk.items() if path != name},
     )
 
 
@@ -162,6 +171,8 @@ def _of_table(run: LoadedRun, data: DataConfig, path: Path) -> Manifest:
     data = _with_columns_of(table, data)
     images = sorted(image_paths(table, data), key=lambda image: image.path)
     images = list({image.path: image for image in images}.values())
+    if data.group_pattern is not None and not any(re.search(data.group_pattern, image.path) for image in images):
+        data = data.model_copy(update={"group_pattern": None})
     own, labels = belonging(table, data, images), _table_labels(run, table, data)
     return Manifest(
         kind=kind_of(images, path.parent),
