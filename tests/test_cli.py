@@ -36,6 +36,9 @@ def test_help_lists_every_command() -> None:
         "losses",
         "check-loss",
         "report",
+        "extract",
+        "predict",
+        "fit",
         "cache",
     ):
         assert command in found.stdout

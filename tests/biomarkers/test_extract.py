@@ -11,9 +11,13 @@ from lossassay.biomarkers.extract import extract
 from lossassay.biomarkers.feature_table import FeatureTable
 from lossassay.biomarkers.features import outputs
 from lossassay.biomarkers.loaded_run import load_run
+from lossassay.biomarkers.model_card import card_facts
+from lossassay.biomarkers.predict import predict
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, ModelError
+from lossassay.reporting.model_card import write_card
 from lossassay.study.store import Store
+from tests.data.dicom.made import noise, write
 
 
 def columns(table: pl.DataFrame, start: str) -> np.ndarray:
@@ -128,3 +132,21 @@ def test_numbers_that_are_missing_stay_countable_in_arrays(tmp_path: Path) -> No
     with np.load(tmp_path / "t.npz", allow_pickle=False) as arrays:
         assert arrays["label_a"].tolist() == [1, -1, 0]
         np.testing.assert_array_equal(arrays["x"], [0.5, np.nan, 1.5])
+
+
+def test_nothing_of_a_dicom_file_that_names_a_person_is_written(image_study: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        tags = {"PatientID": "MRN4711", "PatientName": "Doe^Jane", "AccessionNumber": "ACC42", "StudyDate": "19990101"}
+        write(
+            tmp_path / "tree" / f"MRN4711-{number}.dcm", noise(number), **tags, SeriesInstanceUID=f"1.2.34567.{number}"
+        )
+    out = tmp_path / "out"
+    out.mkdir()
+    run = load_run(image_study)
+    extract(run, tmp_path / "tree", out / "f.csv", per_patient=True)
+    predict(run, tmp_path / "tree").write(out / "p.csv")
+    write_card(card_facts(run), out / "f.csv")
+    texts = [path.read_text(encoding="utf-8") for path in out.iterdir()]
+    assert len(texts) == 6
+    for secret in ("MRN4711", "Doe", "ACC42", "19990101", "1.2.34567", ".dcm"):
+        assert not any(secret in text for text in texts), secret

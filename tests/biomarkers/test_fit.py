@@ -78,7 +78,7 @@ def test_a_fit_is_no_study_to_report(fitted: Path) -> None:
 
 
 def test_an_arm_that_the_study_does_not_have(study: Study, tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="No arm is called 'categorical'. Known: categorical_crossentropy"):
+    with pytest.raises(UnknownNameError, match=r"No arm is called 'categorical'\. Known: categorical_crossentropy"):
         fit(study, "categorical", tmp_path / "fit")
     assert not (tmp_path / "fit").exists()
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -27,8 +26,8 @@ def test_yardsticks_are_those_of_the_tables(image_study: Path, facts: CardFacts)
     assert facts.yardsticks[0].metric == "balanced_accuracy"
     for one in facts.yardsticks:
         row = arms.row(by_predicate=pl.col("metric") == one.metric, named=True)
-        assert (one.estimate, one.replicates) == (row["estimate"], 2)
-        assert (one.low is None or np.isnan(one.low)) == (row["low"] is None)
+        assert (one.estimate, one.low, one.high) == (row["estimate"], row["low"], row["high"])
+        assert one.replicates == 2
         assert one.of_run == pytest.approx(runs[one.metric][0], rel=1e-6)
 
 
@@ -60,7 +59,8 @@ def test_both_forms_say_the_same_and_name_no_place(image_study: Path, facts: Car
         assert str(image_study.parent) not in text
         assert ".png" not in text
         assert facts.weights_digest in text
-    assert "http" not in html.read_text(encoding="utf-8")
+    assert "http:" not in html.read_text(encoding="utf-8")
+    assert "https:" not in html.read_text(encoding="utf-8")
 
 
 def test_names_cannot_break_out_of_the_page_or_the_table(facts: CardFacts) -> None:
