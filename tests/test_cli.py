@@ -37,6 +37,9 @@ def test_help_lists_every_command() -> None:
         "check-loss",
         "report",
         "export",
+        "extract",
+        "predict",
+        "fit",
         "cache",
     ):
         assert command in found.stdout

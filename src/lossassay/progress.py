@@ -156,3 +156,46 @@ class StudyDisplay:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class ImagesDisplay:
+    """Shows how many images are decoded and done, with the time left; on anything but a terminal it is silent.
+
+    Args:
+        doing: What is done with them, for example ``"Extracting features"``.
+    """
+
+    def __init__(self, doing: str) -> None:
+        console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._doing = doing
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "ImagesDisplay":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def on_decoding(self, done: int, total: int) -> None:
+        """Show how many images are decoded."""
+        self._show("Decoding images", done, total)
+
+    def on_progress(self, done: int, total: int) -> None:
+        """Show how many images are done."""
+        self._show(self._doing, done, total)
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done)

@@ -6,6 +6,7 @@ import pytest
 
 from lossassay import api
 from lossassay.config.load import parse_study
+from tests.study.helpers import write_images
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,27 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     api.run(study, folder, workers=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def image_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The out folder of a study on class folders of PNG files, ``images`` beside it: one loss, two replicates."""
+    folder = tmp_path_factory.mktemp("image_study")
+    images = write_images(folder / "images", per_class=30)
+    raw = {
+        "name": "pictures",
+        "data": {"path": str(images), "image_size": 32, "group_pattern": r"0(\d)\d\.png"},
+        "arms": [{"loss": "categorical_crossentropy"}],
+        "training": {
+            "model_options": {"widths": [4, 8, 8, 8, 8], "dense": [16, 8]},
+            "epochs": 2,
+            "batch_size": 16,
+            "precision": "fp32",
+            "kernels": "plain",
+            "augment": {"flip": True},
+        },
+        "evidence": {"replicates": 2},
+        "audit": {"accept": ["group-overlap"]},
+    }
+    api.run(parse_study(raw), folder / "out", workers=1)
+    return folder / "out"

@@ -170,3 +170,13 @@ def test_frozen_features_stay_as_they_start() -> None:
 
 def test_seconds_per_image_is_a_time() -> None:
     assert 0 < one.seconds_per_image(make_spec(), make_data()) < 1
+
+
+def test_without_a_test_part_the_rest_has_the_same_bits() -> None:
+    data = make_data()
+    whole, without = (one.train(make_spec(), own) for own in (data, replace(data, test=np.zeros(0, dtype=np.int64))))
+    assert without.test.scores.shape == without.test.probabilities.shape == (0, 3)
+    assert len(without.test.rows) == 0
+    assert np.isnan(without.test_loss)
+    assert np.array_equal(whole.validation.scores, without.validation.scores)
+    assert all(torch.equal(whole.weights[name], without.weights[name]) for name in whole.weights)

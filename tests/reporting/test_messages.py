@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from markupsafe import Markup
 
+from lossassay.biomarkers.model_card import CardFacts
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study
 from lossassay.errors import UnknownNameError
@@ -22,12 +23,14 @@ from lossassay.reporting.details import held_fixed
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.methods import methods
+from lossassay.reporting.model_card import card_as_html
 from lossassay.reporting.page import render
 from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
 from lossassay.study.auditing import AuditResult
 from lossassay.study.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
+from tests.reporting.fake_card import fake_card
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 from tests.reporting.test_charts import data_sets
 
@@ -182,6 +185,17 @@ def answers(folder: Path) -> Iterator[StudyResults]:
         yield dataclasses.replace(base, tables=base.tables | {"comparisons": frame})
 
 
+def cards() -> Iterator[CardFacts]:
+    """Runs whose model cards together need every sentence of the card."""
+    usual = fake_card()
+    yield usual
+    yield dataclasses.replace(usual, yardsticks=(), findings=())
+    multi = usual.plan | {"data": usual.plan["data"] | {"task": "multi_label", "groups": 12, "sources": {"a": 9}}}
+    yield dataclasses.replace(usual, plan=multi)
+    yield dataclasses.replace(usual, is_fit=True, parts=(80, 10, 0))
+    yield dataclasses.replace(usual, is_fit=True, expected_from="pictures")
+
+
 def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> None:
     recorder = Recorder(load_messages())
     large = DrawnFigure(
@@ -204,6 +218,8 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
         answer.headline(results, recorder)
         answer.pair_rows(results, recorder)
     critical_difference(data_sets(), "95", recorder)
+    for card in cards():
+        card_as_html(card, recorder)
     for name in (*YARDSTICKS, "sensitivity", "specificity", "precision", "auroc", "average_precision", "f1"):
         recorder(f"metric.{name}.name")
         recorder(f"metric.{name}.gloss")

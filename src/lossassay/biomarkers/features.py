@@ -77,7 +77,7 @@ def _batches(
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         seen.append(_pooled(output, layer).clone())  # at once: a layer behind may work in place
 
-    hook = _layer(run, layer).register_forward_hook(keep)
+    hook = find_layer(run, layer).register_forward_hook(keep)
     try:
         for first in range(0, len(rows), batch_size):
             own = rows[first : first + batch_size]
@@ -89,7 +89,12 @@ def _batches(
         hook.remove()
 
 
-def _layer(run: LoadedRun, name: str) -> nn.Module:
+def find_layer(run: LoadedRun, name: str) -> nn.Module:
+    """Return a layer by its name.
+
+    Raises:
+        ModelError: With the names of those that exist.
+    """
     known: dict[str, nn.Module] = dict(run.model.named_modules())
     if not name or name not in known:
         names = layer_names(run)

@@ -18,7 +18,7 @@ from lossassay.config import Study, load_study
 from lossassay.engine.calibration import Calibration
 from lossassay.engine.inputs import class_counts
 from lossassay.engine.spec import Array
-from lossassay.errors import OutFolderError, did_you_mean
+from lossassay.errors import ModelError, OutFolderError, did_you_mean
 from lossassay.models import build
 from lossassay.study.plan import labels_of
 from lossassay.study.results import read_plan
@@ -121,7 +121,9 @@ def load_run(path: str | Path, *, arm: str | None = None, device: str = "cpu") -
 
     Raises:
         OutFolderError: If there is no such run, it diverged, or its weights are missing or damaged.
+        ModelError: If this machine has no such device.
     """
+    _refuse_absent(device)
     folder, run_id = _find(Path(path), arm)
     plan, store = read_plan(folder), Store(folder)
     entry = next((run for run in plan["runs"] if run["id"] == run_id), None)
@@ -149,6 +151,13 @@ def load_run(path: str | Path, *, arm: str | None = None, device: str = "cpu") -
         calibration=None if facts["calibration"] is None else Calibration(**facts["calibration"]),
         device=device,
     )
+
+
+def _refuse_absent(device: str) -> None:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device):
+        known = ", ".join(name for name, is_there in there.items() if is_there)
+        raise ModelError(f"Torch finds no device {device!r} on this machine. Expected one of {known}. Name another.")
 
 
 def finished_runs(folder: Path, arm: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:

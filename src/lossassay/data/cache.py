@@ -66,7 +66,29 @@ def open_cache(
     Raises:
         DataError: If the data cannot be used, no image can be read, or the disk has no room.
     """
-    manifest = scan(data)
+    return open_manifest(scan(data), data, cache_folder=cache_folder, workers=workers, on_progress=on_progress)
+
+
+def open_manifest(
+    manifest: Manifest,
+    data: DataConfig,
+    *,
+    cache_folder: Path | None = None,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> ImageCache:
+    """Open the decoded images of rows that are listed already; decode them where that was not done before.
+
+    Args:
+        manifest: The rows.
+        data: How they are decoded.
+        cache_folder: As for `open_cache`.
+        workers: As for `open_cache`.
+        on_progress: As for `open_cache`.
+
+    Raises:
+        DataError: If no image can be read, or the disk has no room.
+    """
     root = entries.cache_root(cache_folder)
     request = _Request(
         manifest, root, decode_options(data, manifest), workers, on_progress or (lambda done, total: None)

@@ -350,8 +350,7 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
         rows, scores = by_exam(data.validation, scores, data.exams)
         calibration = _calibration(bench, rows, scores)
         validation = bench.predictor.predictions(rows, scores, calibration)
-        scores, test_loss = bench.predictor.scores(state.model, state.inputs, data.test, state.best_epoch)
-        test = bench.predictor.predictions(*by_exam(data.test, scores, data.exams), calibration)
+        test, test_loss = _tested(bench, state, calibration)
     return RunResult(
         status="diverged" if state.diverged else "finished",
         history=tuple(state.history),
@@ -368,6 +367,17 @@ def _finish(bench: _Bench, state: _State) -> RunResult:
         init_digest=bench.init_digest,
         order_digest=measure.digest_of_orders(data.train, run.seeds.order, run.training.epochs),
     )
+
+
+def _tested(bench: _Bench, state: _State, calibration: Calibration | None) -> tuple[Predictions, float]:
+    """Predict the test part; a fit on all data has none."""
+    data = bench.data
+    if not len(data.test):
+        width = bench.loss.spec.num_scores(data.num_classes)
+        none = [np.zeros((0, columns), dtype=np.float32) for columns in (width, data.num_classes)]
+        return Predictions(rows=data.test, scores=none[0], probabilities=none[1]), float("nan")
+    scores, own_loss = bench.predictor.scores(state.model, state.inputs, data.test, state.best_epoch)
+    return bench.predictor.predictions(*by_exam(data.test, scores, data.exams), calibration), own_loss
 
 
 def _prior(bench: _Bench, rows: Array) -> Predictions:

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from lossassay.data.cache import ImageCache
+from lossassay.data.cache import ImageCache, file_facts
 from lossassay.data.sites import site_names
 from lossassay.study.machine import environment
 from lossassay.study.plan import RESULTS_VERSION, Plan
@@ -66,6 +67,8 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
         "class_names": list(manifest.class_names),
         "class_counts": counts,
         "task": manifest.task,
+        "kind": manifest.kind,
+        "stored": stored_facts(cache),
         "dimensions": manifest.dimensions,
         "image_shape": list(cache.images.shape[1:]),
         "pixel_type": str(cache.images.dtype),
@@ -85,4 +88,25 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
             }
             for replicate, own in enumerate(plan.splits)
         ],
+    }
+
+
+def stored_facts(cache: ImageCache) -> dict[str, Any]:
+    """Say how images are stored, as a whole: so that new images can be set beside them.
+
+    Args:
+        cache: Decoded images.
+
+    Returns:
+        ``modes`` with their counts, and smallest, median and largest ``longer_side_px``; empty for arrays, which are
+        stored in one way.
+    """
+    facts = file_facts(cache).filter(pl.col("mode") != "")
+    if not len(facts):
+        return {}
+    sides = facts.select(pl.max_horizontal("width_px", "height_px")).to_series()
+    quantiles = [sides.min(), sides.quantile(0.5, interpolation="nearest"), sides.max()]
+    return {
+        "modes": dict(Counter(facts["mode"].to_list())),
+        "longer_side_px": [int(side) for side in quantiles],  # type: ignore[arg-type]
     }

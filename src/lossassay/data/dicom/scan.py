@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,20 @@ from lossassay.data.names import join_path
 from lossassay.errors import DataError
 
 
-def scan_dicom(root: Path, data: DataConfig, names: Sequence[str]) -> Manifest:
+def scan_dicom(
+    root: Path,
+    data: DataConfig,
+    names: Sequence[str],
+    *,
+    label_with: Callable[[Sequence[Header], DataConfig, Path], Labelled] = label,
+) -> Manifest:
     """List every image, frame or series of a tree of DICOM files, with its label, patient and exam.
 
     Args:
         root: The folder.
         data: The study's data section.
         names: Posix paths of all files below the folder, as they are on disk.
+        label_with: What gives the images their labels.
 
     Raises:
         DataError: If pydicom is missing, nothing says the labels, or no image is left.
@@ -45,7 +52,7 @@ def scan_dicom(root: Path, data: DataConfig, names: Sequence[str]) -> Manifest:
     if not images:
         reasons = " ".join(finding.message for finding in (*findings, *left_out))
         raise DataError(f"{root} holds no DICOM image that can be used. {reasons} Check data.path.")
-    labelled = label(images, data, root)
+    labelled = label_with(images, data, root)
     found = (*findings, *left_out, *labelled.findings, *header_findings(labelled.headers, data))
     return _manifest(root, data, labelled, found)
 

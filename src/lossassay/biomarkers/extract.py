@@ -1,0 +1,186 @@
+"""A run and images in, a table of features out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lossassay.biomarkers.feature_table import FeatureTable, check_suffix
+from lossassay.biomarkers.features import FEATURES, Outputs, find_layer
+from lossassay.biomarkers.loaded_run import LoadedRun
+from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
+from lossassay.biomarkers.views import View, mean_outputs, views
+from lossassay.data.manifest import Finding
+from lossassay.errors import DataError
+
+_BLOCK_BYTES = 64 * 2**20  # pixels in memory at once
+_LARGEST_BLOCK = 4_096  # images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """What `extract` wrote.
+
+    Args:
+        path: The table of images.
+        patients_path: The table of patients, if there is one.
+        images: Rows of the first.
+        patients: Rows of the second.
+        features: Columns of features.
+        left_out: Images that cannot be read.
+        findings: What came up while they were read.
+    """
+
+    path: Path
+    patients_path: Path | None
+    images: int
+    patients: int
+    features: int
+    left_out: int
+    findings: tuple[Finding, ...]
+
+
+def extract(
+    run: LoadedRun,
+    source: str | Path,
+    out: Path,
+    *,
+    layer: str = FEATURES,
+    augment: int = 1,
+    batch_size: int = 256,
+    per_patient: bool = False,
+    workers: int | None = None,
+    on_decoding: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Extraction:
+    """Write features and probabilities of images, one row each.
+
+    Args:
+        run: The run.
+        source: Where the images are; see `open_new_images`.
+        out: The table: .parquet, .csv or .npz.
+        layer: Whose output is taken; maps are averaged over their positions.
+        augment: Views of each image whose features and scores are averaged; 1: the image itself.
+        batch_size: Images at once.
+        per_patient: Whether a second table beside ``out`` holds the mean of each patient's images.
+        workers: Processes that decode.
+        on_decoding: Called with the images decoded and in all.
+        on_progress: Called with the images done and in all.
+
+    Raises:
+        DataError: If the images cannot be used, or nothing says which patient they are of.
+        ModelError: If there is no such layer.
+    """
+    check_suffix(out)
+    find_layer(run, layer)  # before any image is read
+    shown = views(run.study.training.augment, run.image_shape[-2], augment)
+    new = open_new_images(run, source, workers=workers, on_progress=on_decoding)
+    if per_patient and not any(new.groups):
+        raise DataError(
+            "A row for each patient was asked for, and nothing says which patient an image is of. Expected a patient "
+            "column in a table, data.group_pattern in the study file, or DICOM files. Leave --per-patient out."
+        )
+    width = 0
+    with FeatureTable(out) as table:
+        for first, found in network_outputs(run, new, shown, layer=layer, batch_size=batch_size, told=on_progress):
+            table.add(_rows(run, new, first, found))
+            width = found.features.shape[1]
+        patients = _write_patients(table, out) if per_patient else None
+        table.finish()
+    return Extraction(
+        path=out,
+        patients_path=None if patients is None else patients[0],
+        images=len(new),
+        patients=0 if patients is None else patients[1],
+        features=width,
+        left_out=new.left_out,
+        findings=new.findings,
+    )
+
+
+def network_outputs(
+    run: LoadedRun,
+    new: NewImages,
+    shown: list[View],
+    *,
+    layer: str,
+    batch_size: int,
+    told: Callable[[int, int], None],
+) -> Any:
+    """Yield the place of the first image of each block, and what the network says of the block.
+
+    Args:
+        run: The run.
+        new: The images.
+        shown: Views to average over.
+        layer: Whose output is taken.
+        batch_size: Images at once.
+        told: Called with the images done and in all.
+    """
+    image_bytes = int(np.prod(run.image_shape)) * (1 if run.largest_value == 255 else 2)
+    size = max(1, min(_LARGEST_BLOCK, _BLOCK_BYTES // image_bytes))
+    for first in range(0, len(new), size):
+        images = new.block(first, size)
+        yield first, mean_outputs(run, images, shown, layer=layer, batch_size=batch_size)
+        told(first + len(images), len(new))
+
+
+def probability_columns(run: LoadedRun, probabilities: Any) -> dict[str, pl.Series]:
+    """Return one column for each class."""
+    return {
+        f"probability_{name}": pl.Series(np.ascontiguousarray(probabilities[:, place]), dtype=pl.Float32)
+        for place, name in enumerate(run.class_names)
+    }
+
+
+def _rows(run: LoadedRun, new: NewImages, first: int, found: Outputs) -> pl.DataFrame:
+    own = slice(first, first + len(found.features))
+    digits = max(3, len(str(found.features.shape[1] - 1)))
+    return pl.DataFrame(
+        {
+            "id": pl.Series(new.ids[own], dtype=pl.String),
+            "group": pl.Series(new.groups[own], dtype=pl.String),
+            **label_columns(new.labels[own], run.class_names, run.task),
+            **probability_columns(run, found.probabilities),
+            **{
+                f"feature_{place:0{digits}d}": pl.Series(np.ascontiguousarray(column), dtype=pl.Float32)
+                for place, column in enumerate(found.features.T)
+            },
+        }
+    )
+
+
+def _write_patients(table: FeatureTable, out: Path) -> tuple[Path, int]:
+    """Write the mean of the images of each patient; an image without a patient is a patient of its own."""
+    rows = table.rows()
+    columns = rows.collect_schema().names()
+    means = [name for name in columns if name.startswith(("probability_", "feature_"))]
+    labels = [name for name in columns if name == "label" or name.startswith("label_")]
+    found = (
+        rows.with_columns(group=pl.coalesce("group", "id"))
+        .group_by("group", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias("images"),
+            *(_agreed(name) for name in labels),
+            *(pl.col(name).cast(pl.Float64).mean().cast(pl.Float32) for name in means),
+        )
+        .collect()
+    )
+    path = out.with_name(f"{out.stem}-patients{out.suffix}")
+    with FeatureTable(path) as patients:
+        patients.add(found)
+        patients.finish()
+    return path, len(found)
+
+
+def _agreed(name: str) -> pl.Expr:
+    """The label that all images of a patient have, else null."""
+    return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
+
+
+def messages_of(findings: Sequence[Finding]) -> list[str]:
+    """Return what findings say, without file names."""
+    return [f"{one.code}: {one.message} {one.advice}" for one in findings]
