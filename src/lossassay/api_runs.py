@@ -1,0 +1,181 @@
+"""The public functions that use a finished run; `lossassay.api` has them beside the others."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from lossassay.biomarkers import extract as extraction
+from lossassay.biomarkers import fit as fitting
+from lossassay.biomarkers import predict as prediction
+from lossassay.biomarkers.export import Exported, Format, export_run
+from lossassay.biomarkers.feature_table import check_suffix
+from lossassay.biomarkers.features import FEATURES
+from lossassay.biomarkers.loaded_run import load_run
+from lossassay.biomarkers.model_card import card_facts
+from lossassay.config import Study, load_study
+from lossassay.data.cache import OnProgress
+from lossassay.reporting.model_card import write_card
+from lossassay.study.run import Progress
+
+__all__ = ["export", "extract", "fit", "predict"]
+
+
+def extract(
+    path: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    arm: str | None = None,
+    layer: str = FEATURES,
+    augment: int = 1,
+    batch_size: int = 256,
+    per_patient: bool = False,
+    device: str = "cpu",
+    workers: int | None = None,
+    on_decoding: OnProgress | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> extraction.Extraction:
+    """Write features and probabilities of images, and a model card beside them.
+
+    Args:
+        path: A run, ``OUT/runs/ID``, or an out folder: then its best run on the validation part.
+        images: A folder, a table, one image, an .npz file, a tree of DICOM files, or ``"digits"``; labels may be there.
+        out: The table: .parquet, .csv or .npz.
+        arm: With an out folder: only runs of this arm.
+        layer: Whose output is taken.
+        augment: Views of each image to average over; 1: the image itself.
+        batch_size: Images at once.
+        per_patient: Also write a table with the mean of each patient's images.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        workers: Processes that decode; None chooses. Changes no result.
+        on_decoding: Called with the images decoded and in all.
+        on_progress: Called with the images done and in all.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    run = load_run(path, arm=arm, device=device)
+    found = extraction.extract(
+        run,
+        images,
+        Path(out),
+        layer=layer,
+        augment=augment,
+        batch_size=batch_size,
+        per_patient=per_patient,
+        workers=workers,
+        on_decoding=on_decoding,
+        on_progress=on_progress,
+    )
+    write_card(card_facts(run), Path(out))
+    return found
+
+
+def predict(
+    path: str | Path,
+    images: str | Path,
+    out: str | Path | None = None,
+    *,
+    arm: str | None = None,
+    augment: int = 1,
+    batch_size: int = 256,
+    device: str = "cpu",
+    workers: int | None = None,
+    on_decoding: OnProgress | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> prediction.Prediction:
+    """Return calibrated probabilities and decisions for images, and write them if ``out`` is given.
+
+    Args:
+        path: As for `extract`.
+        images: As for `extract`.
+        out: The table: .csv, .parquet or .npz; the operating points go beside it. None: nothing is written.
+        arm: As for `extract`.
+        augment: As for `extract`.
+        batch_size: As for `extract`.
+        device: As for `extract`.
+        workers: As for `extract`.
+        on_decoding: As for `extract`.
+        on_progress: As for `extract`.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    if out is not None:
+        check_suffix(Path(out))
+    run = load_run(path, arm=arm, device=device)
+    found = prediction.predict(
+        run,
+        images,
+        augment=augment,
+        batch_size=batch_size,
+        workers=workers,
+        on_decoding=on_decoding,
+        on_progress=on_progress,
+    )
+    if out is not None:
+        found.write(Path(out))
+    return found
+
+
+def fit(
+    study: Study | str | Path,
+    arm: str,
+    out: str | Path,
+    *,
+    keep_test: bool = False,
+    study_out: str | Path | None = None,
+    accept: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Path:
+    """Train one arm of a study once more on all data, to be used, and write its model card.
+
+    Args:
+        study: A study, or the path of a study file.
+        arm: Name of the arm.
+        out: The out folder of the fit, new or empty.
+        keep_test: Keep the test part of the first replicate.
+        study_out: Out folder of the finished study; its yardsticks are then those to expect.
+        accept: Codes of findings of the audit to go on with.
+        progress: What to call on the way.
+
+    Returns:
+        The folder of the run, for `extract` and `predict`.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    name = "study.toml" if isinstance(study, Study) else Path(study).name
+    words = ["lossassay", "fit", name, "--arm", arm, "--out", Path(out).name, *(["--keep-test"] if keep_test else [])]
+    folder = fitting.fit(
+        study if isinstance(study, Study) else load_study(study),
+        arm,
+        Path(out),
+        keep_test=keep_test,
+        study_out=None if study_out is None else Path(study_out),
+        accept=accept,
+        command=shlex.join(words),
+        progress=progress,
+    )
+    write_card(card_facts(load_run(folder)), Path(out) / "fit")
+    return folder
+
+
+def export(
+    run: str | Path, out: str | Path, *, format: Format | Literal["all"] = "all", arm: str | None = None
+) -> Exported:
+    """Write a finished run for use elsewhere, and check every file on images of the run's test part.
+
+    Args:
+        run: The folder of a run (``OUT/runs/ID``), or an out folder: then the run that was best on its validation part.
+        out: The folder to write; an earlier export in it is replaced.
+        format: ``"onnx"``, ``"torch"``, ``"safetensors"``, or ``"all"``: those that the network can be written as.
+        arm: With an out folder: the best run of this arm.
+
+    Raises:
+        OutFolderError: If there is no such run, or the folder cannot be written.
+        DataError: If the study's images are gone or changed.
+        ModelError: If the network cannot be written so, or the file does not compute what the run computes.
+    """
+    return export_run(load_run(run, arm=arm), Path(out), format=format)
