@@ -1,12 +1,15 @@
 """The public functions, one for each command. They return values; only the command line prints."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from lossassay.biomarkers.explain import ExplainOptions, explain_run
+from lossassay.biomarkers.explanation import Explanation
+from lossassay.biomarkers.loaded_run import load_run
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
@@ -14,6 +17,7 @@ from lossassay.errors import DataError
 from lossassay.losses.properties import Property, check_named
 from lossassay.reporting.audit_page import write_audit_page
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
+from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.figures import write_figures
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.page import write_report
@@ -44,6 +48,8 @@ from lossassay.study.scores_file import Better
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
+    "ExplainOptions",
+    "Explanation",
     "PlannedStudy",
     "Progress",
     "Results",
@@ -56,6 +62,7 @@ __all__ = [
     "compare",
     "critical_difference",
     "demo",
+    "explain",
     "load_study",
     "new",
     "paper",
@@ -331,6 +338,39 @@ def audit(
     found = audit_data(cache, data.split, on_part=progress.on_audit)
     if out is not None:
         write_audit_page(found, audit_pictures(cache, data, found.findings), Path(out), names=names)
+    return found
+
+
+def explain(
+    run: str | Path,
+    images: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    *,
+    rows: Sequence[int] = (),
+    arm: str | None = None,
+    device: str = "cpu",
+    options: ExplainOptions | None = None,
+    on_stage: Callable[[str], None] = lambda words: None,
+) -> Explanation:
+    """Make heat maps of a run: of image files, of rows of its study, or of a gallery of its test images.
+
+    Args:
+        run: Folder of a run, or an out folder: then the run that was best on its validation part.
+        images: Image files; without them and without rows, the gallery.
+        out: Folder for the page, pictures, maps and tables; None: nothing is written.
+        rows: Rows of the study.
+        arm: With an out folder, the arm whose best run is taken.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        options: Methods, class, measures of worth, marked regions.
+        on_stage: Called with a few words before each step.
+
+    Raises:
+        OutFolderError: If there is no such run, its images were changed, or nothing can be written.
+        DataError: If an image cannot be read or is of another kind, or captum is missing.
+    """
+    found = explain_run(load_run(run, arm=arm, device=device), images, rows=rows, options=options, on_stage=on_stage)
+    if out is not None:
+        write_explanation(found, Path(out))
     return found
 
 

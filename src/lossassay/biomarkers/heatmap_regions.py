@@ -17,14 +17,14 @@ class RegionWorth:
         pointing: Share of images whose strongest place lies in the region (pointing game; Zhang 2016,
             arXiv:1608.00507, without tolerance).
         energy: Share of the positive part of the map that lies in the region (Wang 2020, arXiv:1910.01279).
-        area: Share of the image that the region takes: what a map without knowledge reaches in both.
-        pointing_gain: Pointing minus area, by image.
-        energy_gain: Energy minus area, by image.
+        region_share: Share of the image that the region takes: what a map without knowledge reaches in both.
+        pointing_gain: Pointing minus the share of the region, by image.
+        energy_gain: Energy minus the share of the region, by image.
     """
 
     pointing: MapStatistic
     energy: MapStatistic
-    area: MapStatistic
+    region_share: MapStatistic
     pointing_gain: MapStatistic
     energy_gain: MapStatistic
 
@@ -53,7 +53,7 @@ def region_worth(maps: Array, regions: Array, groups: Array | None = None) -> Re
     own = None if groups is None else np.asarray(groups)[chosen]
     pointing, energy, share = numbers.T
     values = (pointing, energy, share, pointing - share, energy - share)
-    names = ("pointing", "energy", "area", "pointing_gain", "energy_gain")
+    names = ("pointing", "energy", "region_share", "pointing_gain", "energy_gain")
     return RegionWorth(**{name: mean_over_images(one, own) for name, one in zip(names, values, strict=True)})
 
 
