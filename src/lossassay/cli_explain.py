@@ -7,7 +7,6 @@ import typer
 
 from lossassay.printing import print_json, print_table, say
 
-Method = Literal["grad_cam", "integrated_gradients", "occlusion"]
 Share = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Of the occlusion, by the side of the image.")]
 
 _IN_THE_TABLE = ("gain_over_random", "gain_over_moved", "likeness", "pointing_gain", "energy_gain")
@@ -26,7 +25,10 @@ def explain(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page, pictures, maps and tables.")] = Path(
         "explained"
     ),
-    method: Annotated[list[Method] | None, typer.Option(help="Kind of map; may be given again.")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="grad_cam (default), integrated_gradients or occlusion; may be given again."),
+    ] = None,
     row: Annotated[list[int] | None, typer.Option(min=0, help="A row of the study; may be given again.")] = None,
     arm: Annotated[str | None, typer.Option(help="With an out folder: the arm whose best run is taken.")] = None,
     of_class: Annotated[
@@ -38,7 +40,7 @@ def explain(
     stride_share: Share = None,
     images_per_kind: Annotated[int, typer.Option("--per-kind", min=1, help="Images of each kind in the gallery.")] = 6,
     worth: Annotated[bool, typer.Option("--worth", help="Measure what the maps are worth; takes minutes.")] = False,
-    worth_images: Annotated[int, typer.Option(min=1, help="Test images that maps are measured on.")] = 64,
+    worth_images: Annotated[int, typer.Option(min=1, help="Test images that maps are measured on.")] = 32,
     regions: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="Boxes or masks of the study's images: does the map point there?"),

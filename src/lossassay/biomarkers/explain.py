@@ -47,7 +47,7 @@ class ExplainOptions:
     of_class: str | None = None
     images_per_kind: int = 6
     worth: bool = False
-    worth_images: int = 64
+    worth_images: int = 32
     regions: Path | None = None
     seed: int = 0
 

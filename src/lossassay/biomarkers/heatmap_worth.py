@@ -19,6 +19,7 @@ from lossassay.engine.spec import Array
 from lossassay.errors import DataError
 
 CURVES = ("deletion", "insertion")
+_BATCH_CELLS = 2**20  # numbers of the input that one pass through the network takes at most
 _BLUR_SHARE = 0.05  # standard deviation of the blur by the side: 3 px of 64
 
 
@@ -115,10 +116,12 @@ def curve_of(run: LoadedRun, image: Array, heatmap: Array, of_class: int, *, cur
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     places = torch.from_numpy(rank.reshape(heatmap.shape)).to(pixels.device)
+    shares = torch.arange(steps + 1, device=pixels.device) * (len(order) / steps)
+    at_once = max(1, min(len(shares), _BATCH_CELLS // pixels.numel()))
     scores = []
     with torch.inference_mode():
-        for share in np.arange(steps + 1) / steps:
-            changed = (places < share * len(order))[None, None]
+        for some in shares.split(at_once):
+            changed = places[None, None] < some.reshape(-1, *(1 for _ in pixels.shape[1:]))
             scores.append(run.model(torch.where(changed, end, start)).float().cpu().numpy())
     return np.asarray(run.probabilities(np.concatenate(scores))[:, of_class], dtype=np.float64)
 

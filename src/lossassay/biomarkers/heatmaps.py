@@ -15,7 +15,7 @@ from lossassay.biomarkers.map_layer import last_map_layer, named_map_layer
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError, unknown_name
 
-_BATCH_CELLS = 2**22  # numbers of the input that one pass through the network takes at most
+_BATCH_CELLS = 2**20  # numbers of the input that one pass through the network takes at most
 
 
 @dataclass(frozen=True, kw_only=True)
