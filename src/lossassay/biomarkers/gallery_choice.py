@@ -86,8 +86,8 @@ def _of_findings(labels: Array, probabilities: Array) -> _Measured:
 
 def _in_turn(positions: Array, classes: Array, groups: Array, most: int) -> Iterator[tuple[int, int]]:
     """Yield the clearest of each class, then the second of each, as long as patients are new."""
-    queues = [positions[classes == one].tolist() for one in np.unique(classes)]
-    names = np.unique(classes).tolist()
+    names = list(dict.fromkeys(classes.tolist()))  # the class of the clearest image first
+    queues = [positions[classes == one].tolist() for one in names]
     seen: set[object] = set()
     given = 0
     while any(queues) and given < most:

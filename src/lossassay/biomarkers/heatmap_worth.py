@@ -20,6 +20,7 @@ from lossassay.errors import DataError
 
 CURVES = ("deletion", "insertion")
 _BATCH_CELLS = 2**20  # numbers of the input that one pass through the network takes at most
+_SEED_OF_TIES = 0
 _BLUR_SHARE = 0.05  # standard deviation of the blur by the side: 3 px of 64
 
 
@@ -112,7 +113,8 @@ def curve_of(run: LoadedRun, image: Array, heatmap: Array, of_class: int, *, cur
     """Return the probability of a class while places come or go, [steps + 1]."""
     pixels = run.normalised(image[None])  # [1 C ...]
     start, end = (pixels, torch.zeros_like(pixels)) if curve == "deletion" else (_blurred(pixels), pixels)
-    order = np.argsort(-heatmap.ravel(), kind="stable")
+    lot = np.random.default_rng(_SEED_OF_TIES).permutation(heatmap.size)  # equal places, such as all 0, in no order
+    order = np.lexsort((lot, -heatmap.ravel()))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     places = torch.from_numpy(rank.reshape(heatmap.shape)).to(pixels.device)
