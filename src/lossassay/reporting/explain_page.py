@@ -80,7 +80,7 @@ def _write_maps(explanation: Explanation, path: Path) -> None:
         method["method"]: np.stack([image.maps[method["method"]] for image in explanation.images])
         for method in explanation.methods
         if explanation.images
-    }
+    }  # all of one run, so of one shape
     numbers = np.array([image.number for image in explanation.images], dtype=np.int64)
     np.savez_compressed(path, image=numbers, **arrays)
 

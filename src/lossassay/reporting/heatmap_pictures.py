@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import binary_dilation, binary_erosion
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
 from lossassay.biomarkers.explanation import ExplainedImage
 from lossassay.reporting.heatmap_colours import Array, viridis
@@ -16,6 +16,7 @@ _BAR_PX = 14
 _BAR_ROOM_PX = 86
 _OPACITY = 0.55
 _STRONGEST_SHARE = 0.1  # of the places, inside the outline
+_SMOOTH_PX = 5
 _INK, _PAPER = (21, 24, 28), (255, 255, 255)
 
 
@@ -77,7 +78,8 @@ def _panels(pixels: Array, values: Array, region: Array | None) -> tuple[Array, 
     mixed = np.rint((1 - _OPACITY) * plain + _OPACITY * viridis(fine)).astype(np.uint8)
     outlined = plain.copy()
     if values.max() > 0:
-        mask = (fine >= np.quantile(fine, 1 - _STRONGEST_SHARE)) & (fine > 0)
+        smooth = gaussian_filter(fine, _SMOOTH_PX)  # else maps of single px have hundreds of outlines
+        mask = (smooth >= np.quantile(smooth, 1 - _STRONGEST_SHARE)) & (smooth > 0)
         _outline(outlined, mask)
     for panel in (mixed, outlined):
         if region is not None:
