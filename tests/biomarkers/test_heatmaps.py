@@ -1,5 +1,6 @@
 """Maps are those of the papers: each is compared with a direct evaluation of its formula."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_a_map_depends_on_its_own_image_alone_and_comes_again(run: LoadedRun, im
     np.testing.assert_array_equal(found, heatmaps(run, images, CLASSES, method=method))
     alone = heatmaps(run, images[1:2], CLASSES[1:2], method=method)
     np.testing.assert_allclose(alone[0], found[1], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_volumes_have_maps_with_three_sides(run: LoadedRun, method: str) -> None:
+    model = resnet18(channels=1, image_size=32, dimensions=3, num_outputs=10, width=2).eval()
+    volumes = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 32, 1), dtype=np.uint8)
+    other = dataclasses.replace(run, model=model)
+    options = HeatmapOptions(steps=4, window_share=0.5)
+    found = heatmaps(other, volumes, np.array([1, 4]), method=method, options=options)
+    assert found.shape == (2, 32, 32, 32)
+    assert np.isfinite(found).all()
+    assert np.ptp(found, axis=(1, 2, 3)).min() > 0
 
 
 def test_the_layer_of_a_residual_network_is_its_last_block() -> None:
