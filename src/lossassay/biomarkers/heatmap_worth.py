@@ -122,7 +122,8 @@ def curve_of(run: LoadedRun, image: Array, heatmap: Array, of_class: int, *, cur
     at_once = max(1, min(len(shares), _BATCH_CELLS // pixels.numel()))
     scores = []
     with torch.inference_mode():
-        for some in shares.split(at_once):
+        for first in range(0, len(shares), at_once):
+            some = shares[first : first + at_once]
             changed = places[None, None] < some.reshape(-1, *(1 for _ in pixels.shape[1:]))
             scores.append(run.model(torch.where(changed, end, start)).float().cpu().numpy())
     return np.asarray(run.probabilities(np.concatenate(scores))[:, of_class], dtype=np.float64)
