@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay.api_runs import export, extract, fit, predict
+from lossassay.api_runs import Explanation, explain, export, extract, fit, predict
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
@@ -45,6 +45,8 @@ from lossassay.study.scores_file import Better
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
+    "ExplainOptions",
+    "Explanation",
     "PlannedStudy",
     "Progress",
     "Results",
@@ -57,6 +59,7 @@ __all__ = [
     "compare",
     "critical_difference",
     "demo",
+    "explain",
     "export",
     "extract",
     "fit",

@@ -1,13 +1,15 @@
 """The public functions that use a finished run; `lossassay.api` has them beside the others."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from lossassay.biomarkers import extract as extraction
 from lossassay.biomarkers import fit as fitting
 from lossassay.biomarkers import predict as prediction
+from lossassay.biomarkers.explain import ExplainOptions, explain_run
+from lossassay.biomarkers.explanation import Explanation
 from lossassay.biomarkers.export import Exported, Format, export_run
 from lossassay.biomarkers.feature_table import check_suffix
 from lossassay.biomarkers.features import FEATURES
@@ -15,10 +17,11 @@ from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.model_card import card_facts
 from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
+from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
 from lossassay.study.run import Progress
 
-__all__ = ["export", "extract", "fit", "predict"]
+__all__ = ["Explanation", "explain", "export", "extract", "fit", "predict"]
 
 
 def extract(
@@ -179,3 +182,36 @@ def export(
         ModelError: If the network cannot be written so, or the file does not compute what the run computes.
     """
     return export_run(load_run(run, arm=arm), Path(out), format=format)
+
+
+def explain(
+    run: str | Path,
+    images: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    *,
+    rows: Sequence[int] = (),
+    arm: str | None = None,
+    device: str = "cpu",
+    options: ExplainOptions | None = None,
+    on_stage: Callable[[str], None] = lambda words: None,
+) -> Explanation:
+    """Make heat maps of a run: of image files, of rows of its study, or of a gallery of its test images.
+
+    Args:
+        run: Folder of a run, or an out folder: then the run that was best on its validation part.
+        images: Image files; without them and without rows, the gallery.
+        out: Folder for the page, pictures, maps and tables; None: nothing is written.
+        rows: Rows of the study.
+        arm: With an out folder, the arm whose best run is taken.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        options: Methods, class, measures of worth, marked regions.
+        on_stage: Called with a few words before each step.
+
+    Raises:
+        OutFolderError: If there is no such run, its images were changed, or nothing can be written.
+        DataError: If an image cannot be read or is of another kind, or captum is missing.
+    """
+    found = explain_run(load_run(run, arm=arm, device=device), images, rows=rows, options=options, on_stage=on_stage)
+    if out is not None:
+        write_explanation(found, Path(out))
+    return found

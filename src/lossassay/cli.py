@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_export
+from lossassay import cli_biomarkers, cli_explain, cli_export
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -242,6 +242,7 @@ def _findings(found: Any) -> None:
 
 add_commands(app)
 cli_biomarkers.add_commands(app)
+cli_explain.add_commands(app)
 cli_export.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)

@@ -20,6 +20,7 @@ from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.checks import check_rows
 from lossassay.reporting.details import held_fixed
+from lossassay.reporting.explain_page import render_explanation
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.methods import methods
@@ -31,6 +32,7 @@ from lossassay.study.auditing import AuditResult
 from lossassay.study.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.fake_card import fake_card
+from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 from tests.reporting.test_charts import data_sets
 
@@ -214,6 +216,8 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
         render(results, {"forest": large}, recorder)
     for audit in audits():
         render_audit(audit, fake_pictures(audit, presets=("clahe",)), recorder)
+    for explanation in (fake_explanation(), fake_explanation(measured=False)):
+        render_explanation(explanation, fake_heatmaps(explanation), recorder)
     for results in answers(tmp_path):
         answer.headline(results, recorder)
         answer.pair_rows(results, recorder)
