@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay.api_runs import Explanation, explain, export, extract, fit, predict
+from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache

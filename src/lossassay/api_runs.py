@@ -21,7 +21,7 @@ from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
 from lossassay.study.run import Progress
 
-__all__ = ["Explanation", "explain", "export", "extract", "fit", "predict"]
+__all__ = ["ExplainOptions", "Explanation", "explain", "export", "extract", "fit", "predict"]
 
 
 def extract(
