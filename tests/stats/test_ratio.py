@@ -49,3 +49,13 @@ def test_incomplete_pairs_are_left_out() -> None:
 def test_no_spread_is_a_point() -> None:
     found = paired_ratio(np.full(4, 0.1), np.full(4, 0.4))
     assert (found.low, found.estimate, found.high) == pytest.approx((0.25, 0.25, 0.25))
+
+
+def test_folds_that_share_what_they_learn_from_widen_the_limits() -> None:
+    random = np.random.default_rng(5)
+    y = random.normal(0.4, 0.05, 5)
+    x = 0.7 * y + random.normal(0, 0.03, 5)
+    found = paired_ratio(x, y, test_share_ratio=0.25)
+    for limit in (found.low, found.high):
+        rest = x - limit * y
+        assert abs(rest.mean()) / rest.std(ddof=1) / (1 / 5 + 0.25) ** 0.5 == pytest.approx(scipy_stats.t.ppf(0.975, 4))

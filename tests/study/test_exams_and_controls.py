@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats as scipy_stats
 
 from lossassay import api
 from lossassay.config import CONTROL_ARMS, load_study
@@ -15,9 +17,10 @@ from lossassay.data.cache import ImageCache, _digest, open_cache
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study import run as study_run
 from lossassay.study.bench import read_bench, read_run
-from lossassay.study.controls import chance
+from lossassay.study.controls import chance, controls_rows
 from lossassay.study.plan import make_plan
 from lossassay.study.stopping import _trained_for
+from lossassay.study.units import Units
 from tests.study.helpers import small_study
 
 ARMS = [{"loss": "categorical_crossentropy"}, {"loss": "mean_squared_error"}]
@@ -239,3 +242,36 @@ def test_controls_are_trained_for_as_long_as_the_reference() -> None:
     study = small_study("digits", arms=ARMS, evidence=evidence)
     assert {_trained_for(arm, study) for arm in CONTROL_ARMS.values()} == {"mean_squared_error"}
     assert _trained_for("categorical_crossentropy", study) == "categorical_crossentropy"
+
+
+@pytest.mark.parametrize(
+    ("units", "observed", "of_mean"),
+    [
+        (Units(noun="replicates"), slice(None), 1 / 6),
+        (Units(noun="folds", test_share_ratio=0.5), slice(None), 1 / 6 + 0.5),
+        (Units(noun="sites", sites=3), None, 1 / 3),
+    ],
+)
+def test_intervals_of_controls_are_over_the_unit_of_the_study(
+    units: Units, observed: slice | None, of_mean: float
+) -> None:
+    scores = np.random.default_rng(0).normal([[0.6], [0.8]], 0.05, (2, 6))
+    damaged, own = (
+        [SimpleNamespace(replicate=k, values={"balanced_accuracy": value}) for k, value in enumerate(row)]
+        for row in scores
+    )
+    context: Any = SimpleNamespace(
+        study=SimpleNamespace(evidence=SimpleNamespace(alpha=0.05, most=6), reference="arm"),
+        units=units,
+        of=lambda arm: own,
+        damaged={"masked_centre": damaged},
+        metric_names=lambda: ["balanced_accuracy"],
+        classes=["a", "b"],
+    )
+    (row,) = controls_rows(context)
+    gaps = scores[0] - scores[1]
+    gaps = gaps[observed] if observed else (gaps[:3] + gaps[3:]) / 2  # a site is tested in replicates k and k + 3
+    half = scipy_stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) * of_mean**0.5
+    assert row["difference_high"] - row["difference_low"] == pytest.approx(2 * half)
+    assert row["surviving_low"] < row["surviving"] < row["surviving_high"]
+    assert row["replicates"] == 6

@@ -158,3 +158,16 @@ def test_a_proposed_study_with_lists_can_be_loaded(tmp_path: Path) -> None:
     study = load_study(written)
     assert study.data.path_columns == ("a", "b")
     assert scan(study.data).rows["exam"].n_unique() == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("path,label\n0.png,a\n1.png,b\n2.png,a\nmissing.png,b\n", r"1 of 4 files are not there \(line 5;"),
+        ("path,label\nx/0.png,a\nx/1.png,b\n", r"2 of 2 files are not there \(lines 2, 3;"),
+        ("front,side,label\n0.png,1.png,a\n2.png,3.png,b\nmissing.png,4.png,a\n", r"1 of 6 files are not there"),
+    ],
+)
+def test_missing_files_are_named_and_do_not_hide_the_column(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(DataError, match=expected):
+        read(look_at(tmp_path, text))

@@ -32,7 +32,11 @@ class RatioInterval:
 
 
 def paired_ratio(
-    numerators: Real[Array, " replicates"], denominators: Real[Array, " replicates"], *, level: float = 0.95
+    numerators: Real[Array, " replicates"],
+    denominators: Real[Array, " replicates"],
+    *,
+    level: float = 0.95,
+    test_share_ratio: float = 0.0,
 ) -> RatioInterval:
     r"""Return the ratio of two paired means with Fieller's interval.
 
@@ -44,6 +48,8 @@ def paired_ratio(
         numerators: One number per replicate.
         denominators: Of the same replicates; pairs in which one is nan or infinite are left out.
         level: Of the interval, between 0 and 1.
+        test_share_ratio: Rows tested by rows learnt from, where replicates are folds that learn from one another's
+            test rows: every variance of a mean grows by it (Nadeau and Bengio 2003). 0: replicates are independent.
     """
     both = np.stack([np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)])
     both = both[:, np.isfinite(both).all(axis=0)]
@@ -51,7 +57,8 @@ def paired_ratio(
     x, y = both.mean(axis=1) if count else (float("nan"), 0.0)
     low = high = float("nan")
     if count >= 2:
-        xx, xy, yy = (np.cov(both)[a, b] * student_t.ppf((1 + level) / 2, count - 1) ** 2 / count for a, b in _CELLS)
+        of_mean = student_t.ppf((1 + level) / 2, count - 1) ** 2 * (1 / count + test_share_ratio)
+        xx, xy, yy = (np.cov(both)[a, b] * of_mean for a, b in _CELLS)
         leading, half, constant = y * y - yy, x * y - xy, x * x - xx
         inside = half * half - leading * constant
         if leading > 0:

@@ -8,7 +8,7 @@ import numpy as np
 from lossassay import stats
 from lossassay.engine.spec import Array
 from lossassay.study.context import Context
-from lossassay.study.units import by_replicate
+from lossassay.study.units import Units, by_replicate
 
 # What a rule that knows nothing reaches, whatever the shares of the classes; of the others no one number is true.
 _CHANCE = {
@@ -33,21 +33,22 @@ def chance(metric: str, classes: int) -> float | None:
 def controls_rows(context: Context) -> Iterator[dict[str, Any]]:
     """Return every yardstick of every damaged control, beside chance and beside the reference arm.
 
-    The share of the gain over chance that survives has Fieller's interval over replicates, in which control and
-    reference are paired; it is there where the reference arm is above chance.
+    Intervals are over the unit of the study, as for arms: replicates, folds that share what they learn from, or sites.
+    The share of the gain over chance that survives has Fieller's interval, in which control and reference are paired;
+    it is there where the reference arm is above chance.
     """
-    level = 1 - context.study.evidence.alpha
-    own = {run.replicate: run for run in context.of(context.study.reference)}
+    level, units = 1 - context.study.evidence.alpha, context.units
     replicates = context.study.evidence.most
+    own = {run.replicate: run for run in context.of(context.study.reference)}
     for control, runs in context.damaged.items():
         both = [(run, own[run.replicate]) for run in runs if run.replicate in own]
         for metric in context.metric_names() if both else ():
             values, reference = (
-                by_replicate([(pair[0].replicate, pair[side].values[metric]) for pair in both], replicates)
+                by_replicate([(pair[side].replicate, pair[side].values[metric]) for pair in both], replicates)
                 for side in (0, 1)
             )
-            found, whole = (context.units.mean_interval(x, level=level) for x in (values, reference))
-            difference = context.units.mean_interval(values - reference, level=level)
+            found, whole = (units.mean_interval(x, level=level) for x in (values, reference))
+            difference = units.mean_interval(values - reference, level=level)
             yield {
                 "control": control,
                 "metric": metric,
@@ -60,20 +61,19 @@ def controls_rows(context: Context) -> Iterator[dict[str, Any]]:
                 "difference": difference.estimate,
                 "difference_low": difference.low,
                 "difference_high": difference.high,
-                **_surviving(context, values, reference, chance(metric, len(context.classes))),
+                **_surviving(values, reference, chance(metric, len(context.classes)), units, level),
             }
 
 
-def _surviving(context: Context, values: Array, reference: Array, by_chance: float | None) -> dict[str, float | None]:
-    """Return the share of the gain that survives; it has an interval where observations are draws of their own."""
-    values, reference = (context.units.values(x) for x in (values, reference))
-    there = np.isfinite(values) & np.isfinite(reference)
-    if by_chance is None or not there.any() or not reference[there].mean() > by_chance:
+def _surviving(
+    values: Array, reference: Array, by_chance: float | None, units: Units, level: float
+) -> dict[str, float | None]:
+    if by_chance is None or not np.nanmean(reference) > by_chance:
         return dict.fromkeys(("surviving", "surviving_low", "surviving_high"))
-    level = 1 - context.study.evidence.alpha
-    found = stats.paired_ratio(values[there] - by_chance, reference[there] - by_chance, level=level)
-    low, high = (None, None) if context.units.test_share_ratio else (found.low, found.high)
-    return {"surviving": found.estimate, "surviving_low": low, "surviving_high": high}
+    both = np.isfinite(values) & np.isfinite(reference)
+    above = (units.values(np.where(both, x, np.nan)) - by_chance for x in (values, reference))
+    found = stats.paired_ratio(*above, level=level, test_share_ratio=units.test_share_ratio)
+    return {"surviving": found.estimate, "surviving_low": found.low, "surviving_high": found.high}
 
 
 _MOST_SURVIVING = 0.5

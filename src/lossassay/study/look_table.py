@@ -45,7 +45,7 @@ def look_at_table(path: Path) -> Proposal:
         DataError: If it cannot be read, or no columns look like paths and labels.
     """
     table = read_table(path)
-    paths = _path_keys(table)
+    paths = _path_keys(table) or _named_path(table)
     labels = _label_keys(table, _names_in(paths)) if paths else {}
     if not paths or not labels:
         missing = "labels" if paths else "file paths"
@@ -69,30 +69,39 @@ def _names_in(keys: Keys) -> set[str]:
 
 
 def _path_keys(table: Table) -> Keys:
-    """Return the keys for the columns whose first cells are files beside the table; else folders; else lists."""
+    """Return the keys for the columns most of whose first cells are files beside the table; else lists; else folders.
+
+    Most, not all: where some files are missing, the one who reads the table says which.
+    """
     names = _text_columns(table)
     folder = table.path.parent
 
-    def all_there(name: str, there: Callable[[str], bool], separator: str | None = None) -> bool:
+    def mostly_there(name: str, there: Callable[[str], bool], separator: str | None = None) -> bool:
         cells = [cell for cell in table.raw_column(name, "path_column")[:_LOOKED_AT] if cell is not None]
         pieces = [piece.strip() for cell in cells for piece in (cell.split(separator) if separator else [cell])]
-        return bool(pieces) and all(there(os.path.join(folder, piece.replace("\\", "/"))) for piece in pieces)
+        found = sum(there(os.path.join(folder, piece.replace("\\", "/"))) for piece in pieces)
+        return 2 * found > len(pieces)
 
-    files = [name for name in names if all_there(name, os.path.isfile)]
+    files = [name for name in names if mostly_there(name, os.path.isfile)]
     if len(files) > 1:
         return {"path_columns": (files, "their values are files; the images of a line are one exam")}
     if files:
         return {"path_column": (files[0], "its values are files")}
     for separator in _SEPARATORS:
-        lists = [name for name in names if all_there(name, os.path.isfile, separator)]
+        lists = [name for name in names if mostly_there(name, os.path.isfile, separator)]
         if lists:
             return {
                 "path_column": (lists[0], "its values are lists of files"),
                 "path_separator": (separator, "several images stand in one cell; they are one exam"),
             }
     label = recognised(names, LABEL_NAMES)  # class folders beside the table are called like labels
-    folders = [name for name in names if name != label and all_there(name, os.path.isdir)]
+    folders = [name for name in names if name != label and mostly_there(name, os.path.isdir)]
     return {"path_column": (folders[0], "its values are folders; the images in one are one exam")} if folders else {}
+
+
+def _named_path(table: Table) -> Keys:
+    """Return the column called ``path``, whose files are not there: reading it says which, and what is near."""
+    return {"path_column": ("path", "by its name")} if "path" in _text_columns(table) else {}
 
 
 def _text_columns(table: Table) -> list[str]:
