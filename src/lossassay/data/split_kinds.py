@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from lossassay.config.schema import SplitConfig
 from lossassay.data.folds import fold_splits
-from lossassay.data.grouping import group_numbers
+from lossassay.data.grouping import exam_numbers, group_numbers
 from lossassay.data.manifest import Finding, Manifest
 from lossassay.data.newest import parts_by_time, time_splits
 from lossassay.data.sites import parts_without, site_names, site_splits
@@ -50,14 +50,23 @@ _KINDS: dict[str, Callable[[Manifest, SplitConfig, Sequence[int]], list[Split]]]
 }
 
 
+def cases_of_classes(manifest: Manifest) -> Counts:
+    """Return what is tested as 0 and 1, [N K]: images, or exams, of which the first row alone counts."""
+    hot, exams = one_hot(manifest), exam_numbers(manifest)
+    if exams is not None:
+        first = np.unique(exams, return_index=True)[1]
+        hot[np.setdiff1d(np.arange(len(hot)), first)] = 0
+    return hot
+
+
 def expected_test_counts(manifest: Manifest, config: SplitConfig) -> Counts:
-    """Return about how many images of each class a test part will have, [K]; of several, the smallest.
+    """Return about how many cases of each class a test part will have, [K]; of several, the smallest.
 
     Args:
         manifest: The readable rows.
         config: How they will be split.
     """
-    hot = one_hot(manifest)
+    hot = cases_of_classes(manifest)
     if config.official:
         tested: Counts = hot[manifest.rows["part"].to_numpy() == "test"].sum(axis=0)
         return tested

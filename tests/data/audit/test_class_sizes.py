@@ -50,3 +50,12 @@ def test_leave_one_out_counts_in_the_smallest_part() -> None:
 def test_time_counts_the_latest() -> None:
     manifest = with_rows(make(LABELS), time=list(range(230)))
     assert expected_test_counts(manifest, SplitConfig(kind="time", test=0.2)).tolist() == [16, 30]
+
+
+def test_frames_of_one_exam_are_one_case() -> None:
+    exams = [f"exam {row // 10}" for row in range(230)]  # of ten frames each: 20 exams of class 0, 3 of class 1
+    manifest = with_rows(make(LABELS), exam=exams)
+    assert expected_test_counts(manifest, SplitConfig(test=0.5)).tolist() == [10, 1]
+    message = next(tiny_classes(manifest, SplitConfig(test=0.5))).message
+    assert message.startswith("Classes with fewer than 10 exams in the test part")
+    assert message.endswith("class 1 3 (1).")

@@ -6,22 +6,22 @@ import numpy as np
 
 from lossassay.config.schema import SplitConfig
 from lossassay.data.assign import Membership
-from lossassay.data.grouping import group_numbers
+from lossassay.data.grouping import exam_numbers, group_numbers
 from lossassay.data.manifest import PARTS, Finding, Manifest
 from lossassay.data.split import one_hot
-from lossassay.data.split_kinds import expected_test_counts
+from lossassay.data.split_kinds import cases_of_classes, expected_test_counts
 
-_FEW_IN_A_PART = 10  # below this many test images of a class, its sensitivity moves in steps of 10 points or more
+_FEW_IN_A_PART = 10  # below this many test cases of a class, its sensitivity moves in steps of 10 points or more
 
 
 def tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
-    """Name the classes that a test part has too few images of.
+    """Name the classes that a test part has too few images of, or exams where these are what is tested.
 
     Args:
         manifest: Rows with labels.
         config: How they will be split; of several test parts the smallest counts.
     """
-    counts = one_hot(manifest).sum(axis=0)
+    counts, cases = cases_of_classes(manifest).sum(axis=0), "images" if exam_numbers(manifest) is None else "exams"
     expected = expected_test_counts(manifest, config)
     tiny = np.flatnonzero(expected < _FEW_IN_A_PART)
     if len(tiny):
@@ -29,9 +29,9 @@ def tiny_classes(manifest: Manifest, config: SplitConfig) -> Iterator[Finding]:
         yield Finding(
             code="tiny-class",
             severity="issue",
-            message=f"Classes with fewer than {_FEW_IN_A_PART} images in {_the_part(config)}, with their images in all "
-            f"(and in {_the_part(config)}): {listed}.",
-            advice="Their sensitivity cannot be told well. Add images, join classes, or run more replicates.",
+            message=f"Classes with fewer than {_FEW_IN_A_PART} {cases} in {_the_part(config)}, with their {cases} in "
+            f"all (and in {_the_part(config)}): {listed}.",
+            advice=f"Their sensitivity cannot be told well. Add {cases}, join classes, or run more replicates.",
         )
 
 
