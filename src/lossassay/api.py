@@ -42,6 +42,7 @@ from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
 from lossassay.study.scores_file import Better
+from lossassay.study.store import explained
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
@@ -335,6 +336,9 @@ def audit(
         OutFolderError: If the page cannot be written.
     """
     data, progress = _data_of(path), progress or Progress()
+    if out is not None:  # before the work, so that none is lost
+        with explained(Path(out).parent):
+            Path(out).parent.mkdir(parents=True, exist_ok=True)
     cache = open_cache(data, on_progress=progress.on_decoding)
     found = audit_data(cache, data.split, on_part=progress.on_audit)
     if out is not None:

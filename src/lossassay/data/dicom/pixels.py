@@ -15,6 +15,7 @@ from lossassay.data.dicom.reasons import (
     NO_SUCH_FRAME,
     PRIVATE_SYNTAX,
     TOO_FEW_BYTES,
+    TOO_MANY_BYTES,
     UnreadableDicom,
     lacking,
     undecodable,
@@ -77,6 +78,8 @@ def stored_pixels(data_set: Any, frame: int | None, *, luma: bool = False) -> Ar
     for plugin in ([faster] if faster in decoder.available_plugins else []) + [""]:
         try:
             pixels, told = decoder.as_array(data_set, index=frame or 0, decoding_plugin=plugin, raw=luma)
+            if not syntax.is_compressed:
+                _check_length(data_set)
             if luma and str(told.get("photometric_interpretation")).startswith("YBR_FULL"):
                 return np.ascontiguousarray(pixels[..., 0])
             return _with_palette(pixels, data_set)
@@ -87,6 +90,16 @@ def stored_pixels(data_set: Any, frame: int | None, *, luma: bool = False) -> Ar
                 raise  # only decoders in Rust have panics, which are no Exception
             reason = _reason(error, syntax)
     raise UnreadableDicom(reason)
+
+
+def _check_length(data_set: Any) -> None:
+    """Refuse twice the bytes that the header says, or more: with too few rows or columns images come out sheared."""
+    keywords = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+    bits = num_frames(data_set)
+    for keyword in keywords:
+        bits *= as_int(data_set, keyword) or 1
+    if tag_of("PixelData") in data_set.keys() and len(data_set.PixelData) >= max(2 * bits // 8, 4):
+        raise UnreadableDicom(TOO_MANY_BYTES)
 
 
 def _transfer_syntax(data_set: Any) -> Any:
