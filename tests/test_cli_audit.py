@@ -57,9 +57,16 @@ def test_what_cannot_be_read_leaves_with_two(conflicting: Path, tmp_path: Path) 
     found = lossassay("audit", str(tmp_path / "nothing"), cwd=tmp_path)
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
-    found = lossassay("audit", str(conflicting), "--out", "no/where.html", cwd=tmp_path)
+    (tmp_path / "file").touch()
+    found = lossassay("audit", str(conflicting), "--out", "file/page.html", cwd=tmp_path)
     assert found.returncode == 2
-    assert "Name another one with --out" in found.stderr.replace("\n", " ")
+    assert "Traceback" not in found.stderr
+    assert "auditing" not in found.stderr, "refused before the work"
+
+
+def test_the_folder_of_the_page_is_made(conflicting: Path, tmp_path: Path) -> None:
+    assert lossassay("audit", str(conflicting), "--out", "new/page.html", cwd=tmp_path).returncode == 1
+    assert (tmp_path / "new" / "page.html").exists()
 
 
 def test_json_holds_findings_probes_and_facts_without_names(conflicting: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, OutFolderError
 from lossassay.losses.properties import Property, check_named
-from lossassay.reporting.audit_page import write_audit_page
+from lossassay.reporting.audit_page import make_folder_of, write_audit_page
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
 from lossassay.reporting.figures import write_figures
 from lossassay.reporting.messages import load_messages
@@ -42,7 +42,6 @@ from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import Progress, run_study
 from lossassay.study.scores_file import Better
-from lossassay.study.store import explained
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
@@ -336,9 +335,8 @@ def audit(
         OutFolderError: If the page cannot be written.
     """
     data, progress = _data_of(path), progress or Progress()
-    if out is not None:  # before the work, so that none is lost
-        with explained(Path(out).parent):
-            Path(out).parent.mkdir(parents=True, exist_ok=True)
+    if out is not None:
+        make_folder_of(Path(out))  # before the work, so that none is lost
     cache = open_cache(data, on_progress=progress.on_decoding)
     found = audit_data(cache, data.split, on_part=progress.on_audit)
     if out is not None:

@@ -51,6 +51,18 @@ class FindingView:
     names: list[str]
 
 
+def make_folder_of(path: Path) -> None:
+    """Make the folder of a page.
+
+    Raises:
+        OutFolderError: If it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutFolderError(f"{path.parent} cannot be made a folder: {error.strerror}. Name another --out.") from None
+
+
 def write_audit_page(result: AuditResult, pictures: AuditPictures, path: Path, *, names: bool = False) -> Path:
     """Write the page.
 
