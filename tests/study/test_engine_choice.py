@@ -77,3 +77,13 @@ def test_an_arm_cannot_have_kernels_that_do_not_work(images: Path, monkeypatch: 
 
 def test_a_folder_from_before_there_were_kernels_is_plain() -> None:
     assert EngineChoice(**{"device": "cpu", "precision": "bf16", "threads": 1}).kernels == "plain"
+
+
+def test_volumes_on_a_processor_train_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There bf16 gradients of small volumes read memory that nobody wrote."""
+    monkeypatch.setattr(machine, "_fastest_precision", lambda device: "bf16")
+    recipe = TrainingConfig(device="cpu")
+    assert machine.choose_engine(recipe, 1000, 10).precision == "bf16"
+    assert machine.choose_engine(recipe, 1000, 10, dimensions=3).precision == "fp32"
+    with pytest.raises(ModelError, match=r"training: precision = \"bf16\" cannot be trusted for volumes"):
+        machine.choose_engine(TrainingConfig(device="cpu", precision="bf16"), 1000, 10, dimensions=3)

@@ -57,7 +57,9 @@ def core_count() -> int:
     return os.cpu_count() or 1
 
 
-def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int) -> EngineChoice:
+def choose_engine(
+    training: TrainingConfig, activation_bytes: int, num_runs: int, *, dimensions: int = 2
+) -> EngineChoice:
     """Fix device, precision, kernels and threads for a study.
 
     Threads do not depend on how many workers are asked for, so that this changes no result.
@@ -66,9 +68,10 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
         training: What the study asks for.
         activation_bytes: Of one image in fp32, forward.
         num_runs: Of the whole study; fewer runs than cores get several threads each.
+        dimensions: 2 for images, 3 for volumes.
 
     Raises:
-        ModelError: If kernels are asked for where they cannot work.
+        ModelError: If kernels or a precision are asked for where they cannot work.
     """
     device = training.device
     if device == "auto":
@@ -77,10 +80,35 @@ def choose_engine(training: TrainingConfig, activation_bytes: int, num_runs: int
     fitting = max(1, core_count() // max(1, at_once))
     return EngineChoice(
         device=device,
-        precision=_fastest_precision(device) if training.precision == "auto" else training.precision,
+        precision=usable_precision(device, training, "training", dimensions=dimensions),
         kernels=usable_kernels(device, training, "training"),
         threads=fitting if training.threads == "auto" else training.threads,
     )
+
+
+def usable_precision(device: str, training: TrainingConfig, where: str, *, dimensions: int) -> Literal["fp32", "bf16"]:
+    """Return the precision that is asked for; without a wish, the faster one that can be trusted.
+
+    On processors the gradient of the weights of a three-dimensional convolution over 2 x 2 x 2 voxels in bf16 reads
+    memory that nobody wrote (oneDNN as in torch 2.13, on processors with AVX512-BF16): it comes out as nan, or wrong.
+
+    Args:
+        device: Where runs are computed.
+        training: What is asked for.
+        where: The place of that in the study file, for the message.
+        dimensions: 2 for images, 3 for volumes.
+
+    Raises:
+        ModelError: If bf16 is asked for where it cannot be trusted.
+    """
+    if dimensions == 3 and device == "cpu":
+        if training.precision == "bf16":
+            raise ModelError(
+                f'{where}: precision = "bf16" cannot be trusted for volumes on a processor, where gradients come out '
+                'wrong. Set precision = "fp32", or "auto".'
+            )
+        return "fp32"
+    return _fastest_precision(device) if training.precision == "auto" else training.precision
 
 
 def usable_kernels(device: str, training: TrainingConfig, where: str) -> Literal["plain", "fused", "compiled"]:

@@ -27,7 +27,7 @@ from lossassay.errors import DataError, StudyFileError
 from lossassay.models import ModelDescription, activation_bytes, build, describe
 from lossassay.study.fitting import check_class_counts, check_losses, check_sources, task_in_words
 from lossassay.study.identity import Identity, find_identities, gradient_scales
-from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels
+from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels, usable_precision
 
 # Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
 RESULTS_VERSION = 5
@@ -109,9 +109,11 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     check_sources(study, manifest, splits)
     check_class_counts(study, manifest, labels, splits)
     model, activations = _model_facts(study, cache.images, classes)
-    engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds))
+    dimensions = cache.manifest.dimensions
+    engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds), dimensions=dimensions)
     for arm in study.arms:
         usable_kernels(engine.device, study.training_of(arm), f"arm {arm.name!r}")
+        usable_precision(engine.device, study.training_of(arm), f"arm {arm.name!r}", dimensions=dimensions)
     return Plan(
         study=study,
         manifest=manifest,
