@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lossassay.cli_biomarkers import add_biomarkers
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -240,6 +241,7 @@ def _findings(found: Any) -> None:
 
 
 add_commands(app)
+add_biomarkers(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
