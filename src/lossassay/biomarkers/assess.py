@@ -1,6 +1,6 @@
 """`lossassay biomarkers`: features of every finished run, their criteria, and what a comparison of arms shows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from lossassay.biomarkers import evidence
-from lossassay.biomarkers.classical import BASELINE
+from lossassay.biomarkers.classical import BASELINE, FEATURE_NAMES
 from lossassay.biomarkers.feature_map import map_rows
 from lossassay.biomarkers.probe_labels import nuisance_labels, probe_labels
 from lossassay.biomarkers.quality import FeatureSet, Subjects, quality
@@ -89,7 +89,7 @@ class _Assessment:
     def seed(self) -> int:
         return self.context.study.evidence.seed
 
-    def tables(self) -> tuple[dict[str, Table], dict[str, Any]]:
+    def tables(self) -> tuple[Mapping[str, Table], dict[str, Any]]:
         """Return the rows of every table, and what the page says besides."""
         subjects = self._subjects()
         store = FeatureStore(self.folder, self.settings, digest=self.cache.digest, seed=self.seed)
@@ -217,7 +217,7 @@ class _Assessment:
             "replicates": int(np.isfinite(primary.table).any(axis=1).sum()) * primary.replicates,
             "runs": len(used),
             "runs_diverged": sum(run.diverged for run in context.runs),
-            "baseline": any(row["arm"] == BASELINE for row in values),
+            "baseline_features": len(FEATURE_NAMES) if any(row["arm"] == BASELINE for row in values) else 0,
             "best_predictor": evidence.best_arm(
                 context.arms,
                 evidence.prediction_words(context),
@@ -279,4 +279,4 @@ def _baseline_rows(values: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _in_words(label: Any, names: list[str]) -> str:
     if isinstance(label, list):
         return " + ".join(name for name, there in zip(names, label, strict=True) if there == 1) or "none"
-    return names[label]
+    return str(names[label])

@@ -1,5 +1,7 @@
 """Features that nobody trains: grey levels and co-occurrence, the baseline that learnt features have to beat."""
 
+from typing import Any
+
 import numpy as np
 
 from lossassay.engine.spec import Array
@@ -66,14 +68,15 @@ def _first_order(grey: Array) -> Array:
 
 def _texture(grey: Array) -> Array:
     try:
-        from skimage.feature import graycomatrix, graycoprops
+        from skimage import feature
     except ImportError:
         raise DataError(
             "The classical baseline needs scikit-image, which is not installed. "
             'Install it with: pip install "lossassay[preprocess]", or set biomarkers.baseline = false.'
         ) from None
-    matrix = graycomatrix(_levels(grey), _DISTANCES_PX, _ANGLES, levels=_LEVELS, symmetric=True, normed=True)
-    return np.concatenate([graycoprops(matrix, name).mean(axis=1) for name in _TEXTURES])
+    texture: Any = feature  # its functions have no types
+    matrix = texture.graycomatrix(_levels(grey), _DISTANCES_PX, _ANGLES, levels=_LEVELS, symmetric=True, normed=True)
+    return np.concatenate([texture.graycoprops(matrix, name).mean(axis=1) for name in _TEXTURES])
 
 
 def _levels(grey: Array) -> Array:

@@ -191,7 +191,8 @@ def _own(labels: Any, found: FeatureSet) -> Array:
 
 
 def _known(column: ProbeLabels, found: FeatureSet) -> Array:
-    return column.labels[found.rows] != UNKNOWN
+    known: Array = column.labels[found.rows] != UNKNOWN
+    return known
 
 
 def _dead_as_zero(values: Array) -> Array:

@@ -1,6 +1,6 @@
 """Tables and facts of biomarkers, written beside those of the study."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from lossassay.study.store import write_json
 Table = Iterable[dict[str, Any]]
 
 
-def write_tables(folder: Path, tables: dict[str, Table], facts: dict[str, Any]) -> dict[str, pl.DataFrame]:
+def write_tables(folder: Path, tables: Mapping[str, Table], facts: dict[str, Any]) -> dict[str, pl.DataFrame]:
     """Write tables/ and the facts of biomarkers.
 
     Args:
