@@ -77,7 +77,7 @@ class FeatureStore:
         """Return what is kept of a run, or None."""
         path = self._path(run_id)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 if str(stored["key"]) != self._key:
                     return None
                 return FeatureSet(rows=stored["rows"], clean=stored["clean"], views=stored["views"])
