@@ -116,7 +116,10 @@ def test_columns_are_cut_or_taken_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        ({"column": "foldr"}, r"no column 'foldr' to probe.*Expected one of folder, source, one.*Did you mean 'folder'"),
+        (
+            {"column": "foldr"},
+            r"no column 'foldr' to probe.*Expected one of folder, source, one.*Did you mean 'folder'",
+        ),
         ({"column": "one"}, r"'one' has one value; expected 2 to 50 classes"),
         ({"column": "source"}, r"'source' has no value; expected 2"),
         ({"column": "folder", "values": ("virus", "bacterium")}, r"the value 'bacterium', which no row has.*bacteria"),

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from lossassay.biomarkers.quality import FeatureSet
 from lossassay.engine.spec import Array
 
 MOST_IMAGES = 300
 _PERPLEXITY = 30.0
+_STEPS = 500
 
 
 def map_rows(
@@ -62,5 +64,7 @@ def _tsne(components: Array, seed: int) -> Array:
         return np.zeros((len(components), 2))
     start = components[:, :2] / scale * 1e-4
     perplexity = min(_PERPLEXITY, (len(components) - 1) / 3)
-    points: Array = TSNE(init=start, perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(components)
+    model = TSNE(init=start, perplexity=perplexity, random_state=seed, method="exact", max_iter=_STEPS, n_jobs=1)
+    with threadpool_limits(1):
+        points: Array = model.fit_transform(components)
     return points

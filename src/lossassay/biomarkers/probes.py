@@ -3,11 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
 
 from lossassay.engine.spec import Array
 
@@ -33,27 +34,38 @@ class ProbeTask:
     groups: Array
     seed: int
 
+    @cached_property
     def folds(self) -> list[tuple[Array, Array]]:
-        """Return rows to learn from and rows to test; empty where a class has too few patients for it."""
-        patients = [len(np.unique(self.groups[self.labels == label])) for label in np.unique(self.labels)]
-        if len(patients) < 2 or min(patients) < 2:
+        """Rows to learn from and rows to test, for each fold; empty where a class has too few patients for it.
+
+        Patients are dealt out class by class (by the class that most of their rows have), the largest first, so that
+        folds have about equal shares of every class.
+        """
+        classes, of_row = np.unique(self.labels, return_inverse=True)
+        patients, own = np.unique(self.groups, return_inverse=True)
+        counts = np.zeros((len(patients), len(classes)), dtype=int)
+        np.add.at(counts, (own, of_row), 1)
+        fewest = int((counts > 0).sum(axis=0).min())
+        if len(classes) < 2 or fewest < 2:
             return []
-        splitter = StratifiedGroupKFold(min(FOLDS, *patients), shuffle=True, random_state=self.seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than folds, in a patient or two
-            parts = list(splitter.split(self.labels, self.labels, self.groups))
-        classes = len(patients)
-        return [(learn, test) for learn, test in parts if len(np.unique(self.labels[learn])) == classes and len(test)]
+        order = np.random.default_rng([self.seed, len(self.labels)]).permutation(len(patients))
+        order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+        order = order[np.argsort(counts[order].argmax(axis=1), kind="stable")]
+        fold_of_patient = np.empty(len(patients), dtype=int)
+        fold_of_patient[order] = np.arange(len(patients)) % min(FOLDS, fewest)
+        fold = fold_of_patient[own]
+        parts = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in np.unique(fold)]
+        return [(learn, test) for learn, test in parts if len(np.unique(of_row[learn])) == len(classes)]
 
 
 def linear_probe(features: Array, task: ProbeTask) -> float:
     """Return the balanced accuracy of logistic regression, cross-validated; nan where there are too few patients."""
-    return _balanced_accuracy(task, (_linear(features, task.labels, learn, test) for learn, test in task.folds()))
+    return _balanced_accuracy(task, (_linear(features, task.labels, learn, test) for learn, test in task.folds))
 
 
 def nearest_neighbours(features: Array, task: ProbeTask) -> float:
     """Return the balanced accuracy of the nearest neighbours, cross-validated; nan where there are too few patients."""
-    return _balanced_accuracy(task, (_nearest(features, task.labels, learn, test) for learn, test in task.folds()))
+    return _balanced_accuracy(task, (_nearest(features, task.labels, learn, test) for learn, test in task.folds))
 
 
 def few_shot(features: Array, task: ProbeTask, per_class: int) -> float:
@@ -65,7 +77,7 @@ def few_shot(features: Array, task: ProbeTask, per_class: int) -> float:
     for draw in range(_DRAWS):
         generator = np.random.default_rng([task.seed, per_class, draw])
         chosen = []
-        for learn, test in task.folds():
+        for learn, test in task.folds:
             few = _drawn(task.labels, learn, per_class, generator)
             if few is None:
                 return float("nan")
@@ -105,7 +117,7 @@ def _linear(features: Array, labels: Array, learn: Array, test: Array) -> tuple[
     if learnt.shape[1] == 0:  # constant features tell nothing: the most frequent class
         return test, np.full(len(test), np.bincount(labels[learn]).argmax())
     model = LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS, class_weight="balanced", tol=1e-3)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # small products: threads would wait for each other
         warnings.simplefilter("ignore")  # no convergence: the probe is what it is after so many steps, for every arm
         model.fit(learnt, labels[learn])
     return test, model.predict(tested)
