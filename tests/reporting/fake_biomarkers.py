@@ -38,6 +38,9 @@ def with_biomarkers(
         "biomarker_map": _map(arms[0]),
     }
     frames = {name: _frame(name, rows) for name, rows in tables.items()}
+    for name, frame in frames.items():
+        (results.folder / "tables").mkdir(exist_ok=True)
+        frame.write_csv(results.folder / "tables" / f"{name}.csv")
     best = {"arm": arms[0], "shown": shown and len(arms) > 1, "candidates": arms[:1] if shown else arms}
     base = {
         "criterion": criterion,
@@ -137,7 +140,7 @@ def _map(arm: str) -> list[dict[str, Any]]:
         {
             "arm": arm,
             "method": method,
-            "x": float(number % 7),
+            "x": float(number % 7) + (method == "pca"),
             "y": float(number % 5),
             "class": f"class {number % 3}",
             "source": "here" if number % 2 else "there",

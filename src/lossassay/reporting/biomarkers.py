@@ -118,7 +118,7 @@ def _remarks(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
         yield m("biomarkers.no_probe")
     if not facts["nuisance"]:
         yield m("biomarkers.no_nuisance")
-    if results.study.evidence.sequential:
+    if (results.facts.get("stopping") or {"rule": "fixed"})["rule"] != "fixed":
         yield m("biomarkers.stopped")
     if len(arm_names(results)) > 1:
         yield m("biomarkers.two_answers", level=level(facts))
