@@ -53,7 +53,7 @@ def with_biomarkers(
         "images_low": 90,
         "images_high": 100,
         "replicates": 8,
-        "runs": 8 * len(arms),
+        "runs": results.tables["runs"]["run"].to_list(),
         "runs_diverged": 0,
         "baseline_features": 23,
         "best_predictor": best,

@@ -46,6 +46,12 @@ def test_the_answer(tmp_path: Path, shown: bool, intervals: bool, arms: int, sen
     assert ("0.870 to 0.930" in said(results)) == intervals
 
 
+def test_an_assessment_of_other_runs_says_so(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2)
+    assert "The runs have changed" not in said(with_biomarkers(base))
+    assert "The runs have changed" in said(with_biomarkers(base, runs=["another"]))
+
+
 def test_the_section_stands_in_the_page_with_every_criterion(tmp_path: Path) -> None:
     page = render(with_biomarkers(fake_results(tmp_path, arms=3), shown=True), {}, M)
     assert '<section id="biomarkers">' in page

@@ -127,7 +127,7 @@ def assessed(base: StudyResults, folder: Path) -> Iterator[StudyResults]:
     yield with_biomarkers(base, shown=True, runs_diverged=1)
     yield with_biomarkers(base, criterion="nuisance", runs_diverged=2)
     yield with_biomarkers(changed_facts(base, primary_metric="nll"), probes=[], nuisance=[], front=[])
-    yield with_biomarkers(base, intervals=False)
+    yield with_biomarkers(base, intervals=False, runs=["another"])
     yield with_biomarkers(fake_results(folder, arms=1, pictures=False))
     yield with_biomarkers(fake_results(folder, arms=3, stopping="planned", pictures=False))
 

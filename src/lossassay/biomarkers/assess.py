@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from threadpoolctl import threadpool_limits
 
 from lossassay.biomarkers import evidence
 from lossassay.biomarkers.classical import BASELINE, FEATURE_NAMES
@@ -154,11 +155,15 @@ class _Assessment:
                 self.on_stage(f"biomarkers: run {done} of {runs_in_all}")
                 found = store.read(run.id) or store.compute(run.id, images(), device=self._device())
                 now[run.arm] = found
-                for name, probe, value in quality(found, subjects, replicate=replicate):
+                with threadpool_limits(1):  # the same bits on any number of cores; small products are no slower
+                    values = list(quality(found, subjects, replicate=replicate))
+                    alike = []
+                    if replicate - 1 in pairs and run.arm in before:
+                        alike = list(agreement(before[run.arm], found, subjects.patients, seed=self.seed))
+                for name, probe, value in values:
                     yield _value(run, name, probe, value)
-                if replicate - 1 in pairs and run.arm in before:
-                    for name, value in agreement(before[run.arm], found, subjects.patients, seed=self.seed):
-                        yield _value(run, name, None, value) | {"replicate": replicate - 1}
+                for name, value in alike:
+                    yield _value(run, name, None, value) | {"replicate": replicate - 1}
             before = now
 
     def _baseline(self, store: FeatureStore, images: "_Lazy", subjects: Subjects) -> Iterator[dict[str, Any]]:
@@ -215,7 +220,7 @@ class _Assessment:
             "images_low": min(len(self._rows(replicate)) for replicate in range(len(context.table[0]))),
             "images_high": max(len(self._rows(replicate)) for replicate in range(len(context.table[0]))),
             "replicates": int(np.isfinite(primary.table).any(axis=1).sum()) * primary.replicates,
-            "runs": len(used),
+            "runs": sorted(used),
             "runs_diverged": sum(run.diverged for run in context.runs),
             "baseline_features": len(FEATURE_NAMES) if any(row["arm"] == BASELINE for row in values) else 0,
             "best_predictor": evidence.best_arm(

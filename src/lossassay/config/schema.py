@@ -282,7 +282,7 @@ class BiomarkersConfig(Frozen):
     probes: Annotated[tuple[ProbeConfig, ...], BeforeValidator(_probes)] = ()
     nuisance: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("source",)  # columns that should not be readable
     layer: str = "features"
-    images: Annotated[int, Field(ge=50)] = 2000  # of a test part at most
+    images: Annotated[int, Field(ge=50)] = 1000  # of a test part at most
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
 
 

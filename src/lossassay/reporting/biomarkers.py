@@ -104,6 +104,9 @@ def _answers(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
 
 
 def _remarks(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    runs = results.tables["runs"]
+    if set(facts["runs"]) != set(runs.filter(runs["status"] != "diverged")["run"]):
+        yield m("biomarkers.stale")
     baseline = results.later("biomarkers").filter(arm=BASELINE, criterion=facts["criterion"])
     if len(baseline) and facts["baseline_features"]:
         yield m(
