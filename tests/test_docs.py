@@ -115,6 +115,7 @@ def test_the_numbers_in_the_readme_are_those_of_the_record() -> None:
         "lossassay.losses.squared_error",
         "lossassay.losses.focal",
         "lossassay.models",
+        "lossassay.stats.agreement",
     ],
 )
 def test_examples_in_docstrings_run(name: str) -> None:

@@ -7,9 +7,11 @@
 'better'
 """
 
+from lossassay.stats.agreement import FORMS, MeanSquares, concordance_correlation, intraclass_correlation, mean_squares
 from lossassay.stats.auroc import AurocDifference, AurocInterval, auroc_interval, paired_auroc_difference
 from lossassay.stats.best import probability_best
 from lossassay.stats.boundaries import anytime_critical_values, planned_critical_values
+from lossassay.stats.change import SharesBeyond, SubjectChanges, mean_change, share_beyond, spearman, subject_changes
 from lossassay.stats.cluster_bootstrap import BootstrapInterval, bca_shares, cluster_bootstrap
 from lossassay.stats.crossed_bootstrap import (
     BootstrapDifference,
@@ -20,6 +22,7 @@ from lossassay.stats.crossed_bootstrap import (
 )
 from lossassay.stats.data_sets import FriedmanTest, RankGroups, SystemDifference, friedman, nemenyi, wilcoxon_holm
 from lossassay.stats.design import Design, MoreReplicates, design, floor_in_words, more_replicates
+from lossassay.stats.feature_arrays import FeatureIntervals
 from lossassay.stats.intervals import MeanInterval, mean_interval, sd_interval
 from lossassay.stats.max_t import max_t
 from lossassay.stats.multiplicity import bonferroni, holm
@@ -43,6 +46,28 @@ from lossassay.stats.population import (
 )
 from lossassay.stats.proportions import Proportion, clopper_pearson, wilson
 from lossassay.stats.ratio import RatioInterval, paired_ratio
+from lossassay.stats.redundancy import (
+    CorrelatedClusters,
+    SelectionStability,
+    bootstrap_stability,
+    correlated_clusters,
+    stability_of_selections,
+)
+from lossassay.stats.repeatability import (
+    LimitsOfAgreement,
+    limits_of_agreement,
+    repeatability_coefficient,
+    within_subject_cv,
+    within_subject_sd,
+)
+from lossassay.stats.separation import (
+    FeatureSpaceMeasure,
+    NeuralCollapse,
+    class_separation,
+    effective_rank,
+    neural_collapse,
+    silhouette,
+)
 from lossassay.stats.sequences import (
     Looks,
     PatientPart,
@@ -52,23 +77,32 @@ from lossassay.stats.sequences import (
     race,
 )
 from lossassay.stats.sign_flip import SymmetryTest, fewest_replicates, sign_flip_test, wilcoxon_test
+from lossassay.stats.similarity import MappedAgreement, Similarity, linear_cka, mapped_agreement, procrustes_similarity
 from lossassay.stats.verdicts import CODES, Reason, Verdict, classify, rank_ranges, reason, verdict
 
 __all__ = [
     "CODES",
+    "FORMS",
     "AurocDifference",
     "AurocInterval",
     "BootstrapDifference",
     "BootstrapInterval",
     "CorrectedDifference",
+    "CorrelatedClusters",
     "CrossedBootstrap",
     "Design",
     "DrawnScores",
+    "FeatureIntervals",
+    "FeatureSpaceMeasure",
     "FixedTestEstimate",
     "FriedmanTest",
+    "LimitsOfAgreement",
     "Looks",
+    "MappedAgreement",
     "MeanInterval",
+    "MeanSquares",
     "MoreReplicates",
+    "NeuralCollapse",
     "NoiseFloor",
     "ObuchowskiRockette",
     "PairedDifference",
@@ -81,6 +115,10 @@ __all__ = [
     "RankGroups",
     "RatioInterval",
     "Reason",
+    "SelectionStability",
+    "SharesBeyond",
+    "Similarity",
+    "SubjectChanges",
     "SymmetryTest",
     "SystemDifference",
     "Verdict",
@@ -89,25 +127,37 @@ __all__ = [
     "auroc_interval",
     "bca_shares",
     "bonferroni",
+    "bootstrap_stability",
     "check_alpha",
+    "class_separation",
     "classify",
     "clopper_pearson",
     "cluster_bootstrap",
+    "concordance_correlation",
+    "correlated_clusters",
     "crossed_bootstrap",
     "delong_covariance",
     "design",
     "draw_scores",
+    "effective_rank",
     "fewest_replicates",
     "floor_in_words",
     "friedman",
     "holm",
     "intervals_at_last_look",
+    "intraclass_correlation",
     "jackknife_covariance",
+    "limits_of_agreement",
+    "linear_cka",
+    "mapped_agreement",
     "max_t",
+    "mean_change",
     "mean_interval",
+    "mean_squares",
     "more_replicates",
     "nadeau_bengio",
     "nemenyi",
+    "neural_collapse",
     "noise_floor",
     "obuchowski_rockette",
     "paired_auroc_difference",
@@ -118,14 +168,23 @@ __all__ = [
     "population_difference",
     "population_mean",
     "probability_best",
+    "procrustes_similarity",
     "race",
     "rank_ranges",
     "reason",
+    "repeatability_coefficient",
     "sd_interval",
+    "share_beyond",
     "share_of_pairs_at_least",
     "sign_flip_test",
+    "silhouette",
+    "spearman",
+    "stability_of_selections",
+    "subject_changes",
     "verdict",
     "wilcoxon_holm",
     "wilcoxon_test",
     "wilson",
+    "within_subject_cv",
+    "within_subject_sd",
 ]
