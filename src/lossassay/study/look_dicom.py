@@ -50,7 +50,9 @@ def look_at_dicom(folder: Path, names: Sequence[str]) -> tuple[dict[str, Any], d
         reasons |= {"dicom": f"its column {column!r} names images by {join}", "label_column": "by its name"}
     elif not _has_class_folders(names):
         data["dicom"] = {"label_tag": "Modality"}
-        reasons["dicom"] = "nothing says the labels: name a table of them, or the tag that holds them; till then this one"
+        reasons["dicom"] = (
+            "nothing says the labels: name a table of them, or the tag that holds them; till then this one"
+        )
     manifest = scan(DataConfig.model_validate(data))
     makers = scan(DataConfig.model_validate(data | {"source": "Manufacturer"})).rows["source"]
     if makers.n_unique() > 1:
