@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
+from lossassay.biomarkers.assess import assess
 from lossassay.config import DataConfig, Study, load_study
+from lossassay.config.schema import BiomarkersConfig
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, OutFolderError
@@ -53,6 +55,7 @@ __all__ = [
     "ScoreComparison",
     "as_arms",
     "audit",
+    "biomarkers",
     "cache_entries",
     "check_loss",
     "clear_cache",
@@ -157,6 +160,8 @@ def run(
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
     run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
+    if resolved.biomarkers is not None and resolved.biomarkers.enabled:
+        assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
     return _drawn(Path(out), progress)
 
 
@@ -393,6 +398,26 @@ def report(folder: str | Path) -> Results:
     if words[:2] == ["lossassay", "paper"]:
         add_paper(Path(folder), words[2])
     return _drawn(Path(folder), Progress())
+
+
+def biomarkers(
+    folder: str | Path, settings: BiomarkersConfig | None = None, *, progress: Progress | None = None
+) -> Results:
+    """Assess the features that each arm of a finished study leaves behind, and draw the report again.
+
+    Args:
+        folder: An out folder.
+        settings: None: those of the study file, or the defaults.
+        progress: What to call on the way.
+
+    Raises:
+        OutFolderError: If the folder holds no finished run, or its data have changed.
+        DataError: If a probe or a criterion cannot be used with these data.
+    """
+    progress = progress or Progress()
+    read_plan(Path(folder))
+    assess(Path(folder), settings, on_decoding=progress.on_decoding, on_stage=progress.on_stage)
+    return report(folder)
 
 
 def _data_of(path: str | Path) -> DataConfig:

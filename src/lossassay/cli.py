@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_explain, cli_export
+from lossassay import cli_biomarkers, cli_explain, cli_export, cli_use
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -242,6 +242,7 @@ def _findings(found: Any) -> None:
 
 add_commands(app)
 cli_biomarkers.add_commands(app)
+cli_use.add_commands(app)
 cli_explain.add_commands(app)
 cli_export.add_commands(app)
 

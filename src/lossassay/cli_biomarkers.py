@@ -1,198 +1,76 @@
-"""The commands that use a run: its features, its predictions, and the last training of one arm."""
+"""The command that assesses the features of a finished study."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from lossassay.cli_losses import AsJson
 from lossassay.printing import print_json, print_table, say
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="OUT/runs/ID, or an out folder: its best run then.")]
-Images = Annotated[
-    str, typer.Argument(metavar="PATH", help="A folder, a table, one image, an .npz file, DICOM files, or digits.")
-]
-Arm = Annotated[str | None, typer.Option(help="With an out folder: the best run of this arm.")]
-Augment = Annotated[int, typer.Option(min=1, help="Average over so many views of each image; 1: the image itself.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
-Device = Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where the network computes.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that decode; changes no result.")]
-Accept = Annotated[
-    list[str] | None, typer.Option("--accept", metavar="CODE", help="Go on despite this finding of the audit.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `extract`, `predict` and `fit` to the command line."""
-    app.command()(extract)
-    app.command()(predict)
-    app.command()(fit)
+    """Add `biomarkers` to the command line."""
+    app.command()(biomarkers)
 
 
-def extract(
-    run: Run,
-    path: Images,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The table: .parquet, .csv or .npz.")],
-    arm: Arm = None,
-    layer: Annotated[str, typer.Option(help="Whose output is taken; maps are averaged over positions.")] = "features",
-    augment: Augment = 1,
-    per_patient: Annotated[
-        bool, typer.Option("--per-patient", help="Also a table with a row for each patient.")
-    ] = False,
-    batch_size: BatchSize = 256,
-    device: Device = "cpu",
-    workers: Workers = None,
-    as_json: AsJson = False,
-) -> None:
-    """Features and probabilities of images, with a model card beside them; exit code 1 if some are unreadable."""
-    from lossassay import api
-
-    with _display("Extracting features") as display:
-        found = api.extract(
-            run,
-            path,
-            out,
-            arm=arm,
-            layer=layer,
-            augment=augment,
-            per_patient=per_patient,
-            batch_size=batch_size,
-            device=device,
-            workers=workers,
-            on_decoding=display.on_decoding,
-            on_progress=display.on_progress,
-        )
-    card = out.with_name(f"{out.stem}-model-card.html")
-    if as_json:
-        print_json(
-            {
-                "features": str(found.path),
-                "patients": None if found.patients_path is None else str(found.patients_path),
-                "model_card": str(card),
-                "images": found.images,
-                "columns": found.features,
-                "left_out": found.left_out,
-                "findings": _findings_as_data(found.findings),
-            }
-        )
-    else:
-        typer.echo(f"{found.path}: {found.images:,} images, {found.features:,} features")
-        if found.patients_path is not None:
-            typer.echo(f"{found.patients_path}: {found.patients:,} patients")
-        typer.echo(f"Model card: {card}")
-    _end(found.findings, found.left_out)
-
-
-def predict(
-    run: Run,
-    path: Images,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The table: .csv, .parquet or .npz.")] = None,
-    arm: Arm = None,
-    augment: Augment = 1,
-    batch_size: BatchSize = 256,
-    device: Device = "cpu",
-    workers: Workers = None,
-    as_json: AsJson = False,
-) -> None:
-    """Calibrated probabilities and decisions; exit code 1 if some images are unreadable. Not a medical device."""
-    from lossassay import api
-
-    with _display("Predicting") as display:
-        found = api.predict(
-            run,
-            path,
-            out,
-            arm=arm,
-            augment=augment,
-            batch_size=batch_size,
-            device=device,
-            workers=workers,
-            on_decoding=display.on_decoding,
-            on_progress=display.on_progress,
-        )
-    if as_json:
-        print_json(_prediction_as_data(found))
-    elif out is None:
-        typer.echo(found.table.write_csv(), nl=False)
-    else:
-        typer.echo(f"{out}: {len(found.table):,} predictions")
-        _print_points(found)
-    _end(found.findings, found.left_out)
-
-
-def fit(
-    study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")],
-    arm: Annotated[str, typer.Option(help="The arm to train.")],
-    out: Annotated[Path, typer.Option("--out", help="Out folder, new or empty.")],
-    keep_test: Annotated[bool, typer.Option("--keep-test", help="Keep the test part of the first replicate.")] = False,
-    study_out: Annotated[
-        Path | None, typer.Option("--study-out", metavar="DIR", help="Out folder of the study: what to expect.")
+def biomarkers(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An out folder.")],
+    criterion: Annotated[
+        str | None, typer.Option(help="Carries the verdict; default: the study's, or repeatability.")
     ] = None,
-    accept: Accept = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option("--probe", metavar="COLUMN", help="Labels that were not trained on; may be given again."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train one arm once more on all data, for extract, predict and export."""
+    """Which loss leaves the better features behind: repeatability, separation, transfer and more, with intervals."""
     from lossassay import api
     from lossassay.progress import StudyDisplay
 
     with StudyDisplay() as display:
-        folder = api.fit(
-            study,
-            arm,
-            out,
-            keep_test=keep_test,
-            study_out=study_out,
-            accept=accept or (),
-            progress=display.progress,
-        )
-    card = out / "fit-model-card.html"
+        results = api.biomarkers(folder, _settings(folder, criterion, probe), progress=display.progress)
+    stored = results.stored
     if as_json:
-        return print_json({"run": str(folder), "model_card": str(card)})
-    typer.echo(f"Run: {folder}")
-    typer.echo(f"Model card: {card}")
+        comparisons = stored.later("biomarker_comparisons").to_dicts()
+        page = str(results.folder / "report.html")
+        return print_json({"facts": stored.biomarkers, "comparisons": comparisons, "report": page})
+    facts = stored.biomarkers or {}
+    arms = stored.later("biomarkers").filter(criterion=facts["criterion"])
+    print_table(
+        ["arm", facts["criterion"], "interval"],
+        [[row["arm"], _number(row["estimate"]), _interval(row)] for row in arms.iter_rows(named=True)],
+        title=f"Features, {facts['criterion']}; {facts['replicates']} replicates",
+    )
+    best = facts["best_biomarkers"]
+    word = "Best biomarkers" if best["shown"] else "Undecided; the highest mean has"
+    typer.echo(f"{word}: {best['arm']}")
+    if facts["runs_diverged"]:
+        say(f"{facts['runs_diverged']} diverged runs have no features and are left out.")
+    typer.echo(f"Report: {results.folder / 'report.html'}")
 
 
-def _display(doing: str) -> AbstractContextManager[Any]:
-    from lossassay.progress import ImagesDisplay
+def _settings(folder: Path, criterion: str | None, probe: list[str] | None) -> Any:
+    """Return the study's settings with what the command line says otherwise; None: the study's own."""
+    if criterion is None and not probe:
+        return None
+    from lossassay.config import load_study
+    from lossassay.config.schema import BiomarkersConfig
+    from lossassay.study.results import read_plan
 
-    return ImagesDisplay(doing)
-
-
-def _end(findings: Sequence[Any], left_out: int) -> None:
-    """Say what came up, with the files that cannot be read; exit code 1 if there are some."""
-    for one in findings:
-        say(f"{one.code}: {one.message} {one.advice}")
-        if one.severity == "issue":
-            for path in one.paths:
-                say(f"  {path}")
-    if left_out:
-        raise typer.Exit(1)
-
-
-def _findings_as_data(findings: Sequence[Any]) -> list[dict[str, str]]:
-    return [{"code": one.code, "severity": one.severity, "message": one.message} for one in findings]
+    read_plan(folder)  # says so if this is no out folder
+    own = (load_study(folder / "study.toml").biomarkers or BiomarkersConfig()).model_dump()
+    if criterion is not None:
+        own |= {"criterion": criterion, "margin": None}  # a margin is in the unit of the criterion it was stated for
+    if probe:
+        own["probes"] = probe
+    return BiomarkersConfig.model_validate(own)
 
 
-def _prediction_as_data(found: Any) -> dict[str, Any]:
-    from lossassay.biomarkers.operating_points import as_table
-
-    return {
-        "predictions": found.table.to_dicts(),
-        "operating_points": as_table(found.points).to_dicts(),
-        "left_out": found.left_out,
-        "findings": _findings_as_data(found.findings),
-    }
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
 
 
-def _print_points(found: Any) -> None:
-    rows = []
-    for one in found.points:
-        shares = [
-            "no test part" if share is None else f"{share.estimate:.3f} ({share.low:.3f} to {share.high:.3f})"
-            for share in (one.sensitivity, one.specificity)
-        ]
-        rows.append([one.class_name, one.rule, f"{one.threshold:.4f}", *shares])
-    title = "Operating points: chosen on the validation part, judged on the test part (exact 95 % intervals)"
-    print_table(["class", "rule", "threshold", "sensitivity", "specificity"], rows, title=title)
+def _interval(row: dict[str, Any]) -> str:
+    return f"{_number(row['low'])} to {_number(row['high'])}"

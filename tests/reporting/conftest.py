@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lossassay.reporting.page import write_report
+from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import fake_results
 
 _HOSTILE = (
@@ -27,4 +28,5 @@ def hostile_names() -> tuple[str, ...]:
 def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with ten arms and as many figures as there can be; arms and classes have hostile names."""
     folder = tmp_path_factory.mktemp("large")
-    return write_report(fake_results(folder, arms=10, stopping="planned", arm_names=_ARMS, classes=_HOSTILE, epochs=30))
+    results = fake_results(folder, arms=10, stopping="planned", arm_names=_ARMS, classes=_HOSTILE, epochs=30)
+    return write_report(with_biomarkers(results))

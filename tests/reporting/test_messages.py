@@ -11,6 +11,7 @@ import pytest
 from markupsafe import Markup
 
 from lossassay.biomarkers.model_card import CardFacts
+from lossassay.catalogue.criteria import CRITERIA
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study
 from lossassay.errors import UnknownNameError
@@ -31,6 +32,7 @@ from lossassay.stats.verdicts import Reason
 from lossassay.study.auditing import AuditResult
 from lossassay.study.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
+from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_card import fake_card
 from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
@@ -119,9 +121,20 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     yield from other_splits(base)
     for checks in check_tables(base):
         yield dataclasses.replace(base, tables=base.tables | {"checks": checks})
+    yield from assessed(base, folder)
     for diverged in (0, 3):
         table = base.tables["divergence"].with_columns(diverged=pl.lit(diverged))
         yield dataclasses.replace(base, tables=base.tables | {"divergence": table})
+
+
+def assessed(base: StudyResults, folder: Path) -> Iterator[StudyResults]:
+    """Studies whose features were assessed."""
+    yield with_biomarkers(base, shown=True, runs_diverged=1)
+    yield with_biomarkers(base, criterion="nuisance", runs_diverged=2)
+    yield with_biomarkers(changed_facts(base, primary_metric="nll"), probes=[], nuisance=[], front=[])
+    yield with_biomarkers(base, intervals=False, runs=["another"])
+    yield with_biomarkers(fake_results(folder, arms=1, pictures=False))
+    yield with_biomarkers(fake_results(folder, arms=3, stopping="planned", pictures=False))
 
 
 def other_splits(base: StudyResults) -> Iterator[StudyResults]:
@@ -227,6 +240,9 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
     for name in (*YARDSTICKS, "sensitivity", "specificity", "precision", "auroc", "average_precision", "f1"):
         recorder(f"metric.{name}.name")
         recorder(f"metric.{name}.gloss")
+    for name in CRITERIA:
+        recorder(f"criterion.{name}.name")
+        recorder(f"criterion.{name}.gloss")
     assert sorted(set(recorder) - recorder.used) == []
 
 

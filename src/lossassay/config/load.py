@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lossassay.catalogue.arm_losses import resolved_name, spec_of
 from lossassay.catalogue.audit_codes import AUDIT_CODES, STOPPING
 from lossassay.catalogue.compound import COMPOUND, in_words, normal_terms, term_problems
+from lossassay.catalogue.criteria import PRIMARY
 from lossassay.catalogue.models import MODELS
 from lossassay.catalogue.parameters import Parameter
 from lossassay.catalogue.yardsticks import YARDSTICKS
@@ -21,6 +22,7 @@ from lossassay.config.schema import (
     ArmConfig,
     AuditConfig,
     AugmentConfig,
+    BiomarkersConfig,
     DataConfig,
     DicomConfig,
     EvidenceConfig,
@@ -39,6 +41,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "training": TrainingConfig,
     "evidence": EvidenceConfig,
     "audit": AuditConfig,
+    "biomarkers": BiomarkersConfig,
 }
 _NESTED: dict[tuple[str, str], type[BaseModel]] = {
     ("data", "split"): SplitConfig,
@@ -263,6 +266,9 @@ def _crosscheck_raw(raw: Mapping[str, Any]) -> list[str]:
     metric = evidence.get("metric")
     if isinstance(metric, str) and metric not in YARDSTICKS:
         problems.append(f"evidence.metric: {unknown_name('yardstick', metric, YARDSTICKS)}")
+    criterion = _section(raw, "biomarkers").get("criterion")
+    if isinstance(criterion, str) and criterion not in PRIMARY:
+        problems.append(f"biomarkers.criterion: {unknown_name('criterion', criterion, PRIMARY)}")
     return problems
 
 

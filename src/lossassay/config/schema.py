@@ -257,6 +257,35 @@ class EvidenceConfig(Frozen):
         return self.replicates if isinstance(self.replicates, int) else self.replicates.max
 
 
+class ProbeConfig(Frozen):
+    """Labels that were not trained on, and which of them are told apart."""
+
+    column: str  # of the table; "folder": the folder that an image lies in; "source": where it comes from
+    values: Annotated[tuple[str, ...], Field(min_length=2), BeforeValidator(_tuple)] | None = None  # None: all
+
+
+def _probe(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+def _probes(value: Any) -> Any:
+    """One probe is a list of one, and a name is a column."""
+    return tuple(map(_probe, value if isinstance(value, list | tuple) else [value]))
+
+
+class BiomarkersConfig(Frozen):
+    """How the features that each loss leaves behind are assessed; a study without this section does not."""
+
+    enabled: bool = True  # false: only when `lossassay biomarkers` is called
+    criterion: str = "repeatability"  # carries the verdict; the others are descriptive
+    margin: Annotated[float, Field(gt=0)] | None = None  # of the criterion; None: nothing is called equivalent
+    probes: Annotated[tuple[ProbeConfig, ...], BeforeValidator(_probes)] = ()
+    nuisance: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("source",)  # columns that should not be readable
+    layer: str = "features"
+    images: Annotated[int, Field(ge=50)] = 1000  # of a test part at most
+    baseline: bool = True  # first-order and co-occurrence features beside those of the arms
+
+
 class Study(Frozen):
     """One question: a data set, some arms, a training recipe, an evidence rule."""
 
@@ -266,6 +295,7 @@ class Study(Frozen):
     training: TrainingConfig = TrainingConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     audit: AuditConfig = AuditConfig()
+    biomarkers: BiomarkersConfig | None = None
 
     @property
     def reference(self) -> str:

@@ -107,4 +107,40 @@ ENTRIES = {
   journal = {Machine Learning},
   volume = {52}, number = {3}, pages = {239--281}, year = {2003}
 }""",
+    "raunig2015": """@article{raunig2015,
+  author = {Raunig, David L. and McShane, Lisa M. and Pennello, Gene and others},
+  title = {Quantitative Imaging Biomarkers: A Review of Statistical Methods for Technical Performance Assessment},
+  journal = {Statistical Methods in Medical Research},
+  volume = {24}, number = {1}, pages = {27--67}, year = {2015}
+}""",
+    "shrout1979": """@article{shrout1979,
+  author = {Shrout, Patrick E. and Fleiss, Joseph L.},
+  title = {Intraclass Correlations: Uses in Assessing Rater Reliability},
+  journal = {Psychological Bulletin},
+  volume = {86}, number = {2}, pages = {420--428}, year = {1979}
+}""",
+    "mcgraw1996": """@article{mcgraw1996,
+  author = {McGraw, Kenneth O. and Wong, S. P.},
+  title = {Forming Inferences About Some Intraclass Correlation Coefficients},
+  journal = {Psychological Methods},
+  volume = {1}, number = {1}, pages = {30--46}, year = {1996}
+}""",
+    "zwanenburg2020": """@article{zwanenburg2020,
+  author = {Zwanenburg, Alex and Valli{\\`e}res, Martin and Abdalah, Mahmoud A. and others},
+  title = {The Image Biomarker Standardization Initiative},
+  journal = {Radiology},
+  volume = {295}, number = {2}, pages = {328--338}, year = {2020}
+}""",
+    "kornblith2021": """@inproceedings{kornblith2021,
+  author = {Kornblith, Simon and Chen, Ting and Lee, Honglak and Norouzi, Mohammad},
+  title = {Why Do Better Loss Functions Lead to Less Transferable Features?},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {34}, year = {2021}
+}""",
+    "kornblith2019": """@inproceedings{kornblith2019,
+  author = {Kornblith, Simon and Norouzi, Mohammad and Lee, Honglak and Hinton, Geoffrey},
+  title = {Similarity of Neural Network Representations Revisited},
+  booktitle = {International Conference on Machine Learning},
+  pages = {3519--3529}, year = {2019}
+}""",
 }

@@ -18,6 +18,7 @@ from lossassay.errors import OutFolderError
 from lossassay.reporting import (
     answer,
     audit_findings,
+    biomarkers,
     checks,
     controls,
     details,
@@ -137,6 +138,7 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "worst_errors": gallery.worst_errors(results, m),
         "held_fixed": details.held_fixed(results, m),
         "reproducibility": details.reproducibility(results, m),
+        "biomarkers": biomarkers.section(results, m),
     }
 
 

@@ -120,16 +120,55 @@ TABLES: dict[str, tuple[str, ...]] = {
     "worst_errors": ("arm", "replicate", "row", "label", "predicted", "probability_of_truth"),
 }
 
+# Tables that `lossassay biomarkers` writes later; a study without them is whole. docs/biomarkers.md explains each.
+LATER_TABLES: dict[str, tuple[str, ...]] = {
+    # one row per run and criterion; probe: column that was probed, empty for the criterion itself
+    "features_quality": ("run", "arm", "replicate", "criterion", "probe", "value"),
+    # t interval over replicates
+    "biomarkers": ("arm", "criterion", "estimate", "low", "high", "sd", "replicates"),
+    # difference = arm_a minus arm_b; verdict only where primary is true
+    "biomarker_comparisons": (
+        "criterion",
+        "arm_a",
+        "arm_b",
+        "difference",
+        "low",
+        "high",
+        "p_adjusted",
+        "verdict",
+        "reason",
+        "replicates",
+        "method",
+        "primary",
+    ),
+    # where each arm stands in prediction and in biomarkers; on_front: no other arm's means reach both and pass one
+    "biomarker_pareto": (
+        "arm",
+        "prediction",
+        "prediction_low",
+        "prediction_high",
+        "biomarkers",
+        "biomarkers_low",
+        "biomarkers_high",
+        "beaten_in_prediction",
+        "beaten_in_biomarkers",
+        "beaten_in_both_by",
+        "on_front",
+    ),
+    # some test images of one run in the plane; method: pca, tsne
+    "biomarker_map": ("arm", "method", "x", "y", "class", "source"),
+}
+BIOMARKER_FACTS = "biomarkers.json"
 
 _TEXT_COLUMNS = frozenset(
     "code fields notes control run arm arm_a arm_b status metric scope verdict method reason class relation quantity "
-    "true predicted label init_digest order_digest".split()
+    "true predicted label init_digest order_digest criterion probe source beaten_in_both_by".split()
 )
 
 
 def column_type(column: str) -> pl.DataType:
     """Return the type of a table's column where no row shows it."""
-    if column in ("primary", "more_patients"):
+    if column in ("primary", "more_patients", "on_front"):
         return pl.Boolean()
     return pl.String() if column in _TEXT_COLUMNS else pl.Float64()
 
@@ -163,6 +202,7 @@ class StudyResults:
         facts: facts.json: what the page states besides the tables.
         findings: audit.json without file names.
         gallery: Images for the contact sheets, or None.
+        biomarkers: biomarkers.json: what `lossassay biomarkers` found besides its tables; None: not called yet.
     """
 
     folder: Path
@@ -172,6 +212,12 @@ class StudyResults:
     facts: dict[str, Any]
     findings: tuple[dict[str, Any], ...]
     gallery: Gallery | None
+    biomarkers: dict[str, Any] | None = None
+
+    def later(self, name: str) -> pl.DataFrame:
+        """Return a table of `LATER_TABLES`; an empty one where it was not written."""
+        schema = {column: column_type(column) for column in LATER_TABLES[name]}
+        return self.tables.get(name, pl.DataFrame(schema=schema))
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
@@ -212,6 +258,11 @@ def load_results(folder: str | Path) -> StudyResults:
             "Expected an out folder of `lossassay run`. Run the study first, or name its folder."
         )
     tables = {name: pl.read_parquet(folder / "tables" / f"{name}.parquet") for name in TABLES}
+    for name in LATER_TABLES:
+        path = folder / "tables" / f"{name}.parquet"
+        if path.is_file():
+            tables[name] = pl.read_parquet(path)
+    later = folder / BIOMARKER_FACTS
     audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
     return StudyResults(
         folder=folder,
@@ -221,6 +272,7 @@ def load_results(folder: str | Path) -> StudyResults:
         facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")),
         findings=tuple({k: v for k, v in finding.items() if k != "paths"} for finding in audit["findings"]),
         gallery=_load_gallery(folder / "gallery.npz"),
+        biomarkers=json.loads(later.read_text(encoding="utf-8")) if later.is_file() else None,
     )
 
 

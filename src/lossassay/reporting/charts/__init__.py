@@ -2,6 +2,12 @@
 
 from collections.abc import Callable
 
+from lossassay.reporting.charts.biomarkers import (
+    biomarker_map,
+    biomarker_pareto,
+    biomarkers_repeatability,
+    biomarkers_transfer,
+)
 from lossassay.reporting.charts.common import Figure
 from lossassay.reporting.charts.comparisons import arms, forest, noise_floor
 from lossassay.reporting.charts.controls import controls
@@ -28,4 +34,8 @@ FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "reliability": reliability,
     "cost": cost,
     "label_memory": label_memory,
+    "biomarker_pareto": biomarker_pareto,
+    "biomarkers_repeatability": biomarkers_repeatability,
+    "biomarkers_transfer": biomarkers_transfer,
+    "biomarker_map": biomarker_map,
 }

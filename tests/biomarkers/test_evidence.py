@@ -1,0 +1,47 @@
+"""Words from intervals of criteria: who is best, who is beaten in both."""
+
+import numpy as np
+import pytest
+
+from lossassay.biomarkers.evidence import _front, best_arm, better_than, same_as
+
+ARMS = ["a", "b", "c"]
+NAN = float("nan")
+
+
+def test_who_is_better() -> None:
+    words = {(0, 1): "better", (0, 2): "worse", (1, 2): "undecided"}
+    assert [better_than(words, arm) for arm in range(3)] == [{2}, {0}, set()]
+    assert same_as({(0, 1): "same function", (1, 2): "undecided"}, 0) == {1}
+
+
+def test_the_best_arm_is_shown_only_if_it_beats_all_others() -> None:
+    all_beaten = {(0, 1): "worse", (0, 2): "worse", (1, 2): "better"}
+    means = np.array([0.1, 0.9, 0.5])
+    found = best_arm(ARMS, all_beaten, means, best_is_high=True)
+    assert found == {"arm": "b", "shown": True, "candidates": ["b"]}
+    one_open = all_beaten | {(1, 2): "undecided"}
+    found = best_arm(ARMS, one_open, means, best_is_high=True)
+    assert found == {"arm": "b", "shown": False, "candidates": ["b", "c"]}
+    same = all_beaten | {(1, 2): "same function"}
+    assert best_arm(ARMS, same, means, best_is_high=True)["shown"]
+
+
+def test_low_can_be_best_and_arms_without_a_value_are_no_candidates() -> None:
+    found = best_arm(ARMS, {}, np.array([0.3, NAN, 0.2]), best_is_high=False)
+    assert found == {"arm": "c", "shown": False, "candidates": ["a", "c"]}
+    assert best_arm(ARMS, {}, np.array([NAN] * 3), best_is_high=True)["arm"] is None
+    assert not best_arm(["a"], {}, np.array([0.5]), best_is_high=True)["shown"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1, 2, 3], [3, 2, 1], [True, True, True]),
+        ([1, 2, 3], [1, 2, 3], [False, False, True]),
+        ([1, 1, 0], [1, 1, 1], [True, True, False]),  # equal arms do not push each other out
+        ([1, NAN, 0], [1, 5, NAN], [True, False, False]),
+    ],
+)
+def test_the_front_by_means(first: list[float], second: list[float], expected: list[bool]) -> None:
+    assert _front(np.array(first, dtype=float), np.array(second, dtype=float)).tolist() == expected

@@ -1,0 +1,85 @@
+"""The section on biomarkers: what it says, and that its charts draw the stored numbers."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from lossassay.reporting.biomarkers import section
+from lossassay.reporting.charts import FIGURES
+from lossassay.reporting.messages import load_messages
+from lossassay.reporting.page import render
+from lossassay.study.results import LATER_TABLES
+from tests.reporting.fake_biomarkers import with_biomarkers
+from tests.reporting.fake_results import fake_results
+from tests.reporting.test_charts import rows_of
+
+M = load_messages()
+CHARTS = ("biomarker_pareto", "biomarkers_repeatability", "biomarkers_transfer", "biomarker_map")
+
+
+def said(results) -> str:
+    found = section(results, M)
+    assert found is not None
+    return " ".join(map(str, (*found.answers, *found.remarks, found.paragraph)))
+
+
+def test_without_an_assessment_there_is_no_section_and_no_chart(tmp_path: Path) -> None:
+    results = fake_results(tmp_path, arms=3)
+    assert section(results, M) is None
+    assert [FIGURES[name](results, M) for name in CHARTS] == [None] * 4
+    assert 'id="biomarkers"' not in render(results, {}, M)
+
+
+@pytest.mark.parametrize(
+    ("shown", "intervals", "arms", "sentence"),
+    [
+        (True, True, 3, "It is shown to be better than each other arm"),
+        (False, True, 3, "Best biomarkers: undecided."),
+        (False, False, 3, "cannot tell a real difference from noise"),
+        (False, True, 1, "There is one arm, so there is nothing to compare"),
+    ],
+)
+def test_the_answer(tmp_path: Path, shown: bool, intervals: bool, arms: int, sentence: str) -> None:
+    results = with_biomarkers(fake_results(tmp_path, arms=arms), shown=shown, intervals=intervals)
+    assert sentence in said(results)
+    assert ("0.870 to 0.930" in said(results)) == intervals
+
+
+def test_an_assessment_of_other_runs_says_so(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2)
+    assert "The runs have changed" not in said(with_biomarkers(base))
+    assert "The runs have changed" in said(with_biomarkers(base, runs=["another"]))
+
+
+def test_the_section_stands_in_the_page_with_every_criterion(tmp_path: Path) -> None:
+    page = render(with_biomarkers(fake_results(tmp_path, arms=3), shown=True), {}, M)
+    assert '<section id="biomarkers">' in page
+    assert 'href="#biomarkers"' in page
+    assert "Class separation" in page
+    assert "tables/biomarkers.csv" in page
+
+
+@pytest.mark.parametrize("criterion", ["repeatability", "nuisance"])
+def test_charts_name_their_table_and_draw_its_numbers(tmp_path: Path, criterion: str) -> None:
+    results = with_biomarkers(fake_results(tmp_path, arms=3), shown=True, criterion=criterion)
+    for name in CHARTS:
+        figure = FIGURES[name](results, M)
+        assert figure is not None
+        assert (figure.name, figure.table in LATER_TABLES) == (name, True)
+        assert figure.title
+        assert figure.subtitle
+    pareto = FIGURES["biomarker_pareto"](results, M)
+    assert pareto is not None
+    rows = {row["arm"]: row for row in rows_of(pareto)}
+    assert [row["filled"] for row in rows.values()] == [True, False, False]
+    assert [row["x_estimate"] for row in rows.values()] == pytest.approx([90, 88, 86])
+    assert ("right and up" in pareto.subtitle) == (criterion == "repeatability")
+
+
+def test_the_map_has_panels_by_source_only_where_there_are_several(tmp_path: Path) -> None:
+    results = with_biomarkers(fake_results(tmp_path, arms=2))
+    table = results.later("biomarker_map")
+    one = dataclasses.replace(results, tables=results.tables | {"biomarker_map": table.with_columns(source=None)})
+    counts = [len(rows_of(FIGURES["biomarker_map"](found, M))) for found in (results, one)]
+    assert counts == [160, 80]
