@@ -331,7 +331,7 @@ def test_path_problems(tmp_path: Path, class_folders: Folder) -> None:
         "nowhere": "There is no .*nowhere. Expected class folders, a .csv",
         "empty": "empty is empty. Expected one folder for each class",
         "loose": "holds 2 images but no class folders above them",
-        "scans": r"holds no DICOM image that can be used\. 2 of 2 DICOM files cannot be read",
+        "scans": r"holds no images \(2 \.dcm, 1 \.csv\).*Name its table: .*table\.csv",
         "x.zip": r"x\.zip is a \.zip file",
     }.items():
         with pytest.raises(DataError, match=message):

@@ -198,9 +198,12 @@ def _crosses(points: pl.DataFrame, titles: list[str], results: StudyResults, mes
     base = alt.Chart(data).encode(color=colour, tooltip=tooltip)
     bars = base.mark_rule(strokeWidth=1.5, opacity=0.7)
     point = base.encode(x=x, y=y, shape=alt.Shape("arm:N", scale=shapes))
+    layers = {  # a layer without data would warn in the reader's console
+        "isValid(datum.x_low)": (points["x_low"].is_not_null(), bars.encode(x=alt.X("x_low:Q"), x2="x_high:Q", y=y)),
+        "isValid(datum.y_low)": (points["y_low"].is_not_null(), bars.encode(x=x, y=alt.Y("y_low:Q"), y2="y_high:Q")),
+        "datum.filled": (points["filled"], point.mark_point(filled=True, size=150, opacity=1)),
+        "!datum.filled": (~points["filled"], point.mark_point(filled=False, size=150, opacity=1, strokeWidth=2)),
+    }
     return alt.layer(
-        bars.transform_filter("isValid(datum.x_low)").encode(x=alt.X("x_low:Q"), x2="x_high:Q", y=y),
-        bars.transform_filter("isValid(datum.y_low)").encode(x=x, y=alt.Y("y_low:Q"), y2="y_high:Q"),
-        point.transform_filter("datum.filled").mark_point(filled=True, size=150, opacity=1),
-        point.transform_filter("!datum.filled").mark_point(filled=False, size=150, opacity=1, strokeWidth=2),
+        *(layer.transform_filter(where) for where, (there, layer) in layers.items() if there.any())
     ).properties(width=WIDTH_PX, height=round(1.6 * PANEL_PX))

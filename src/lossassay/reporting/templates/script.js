@@ -25,7 +25,7 @@
     const spec = JSON.parse(figure.querySelector("script").textContent, records);
     const width = host.clientWidth;
     const panel = Number(figure.dataset.panel);
-    if (panel) arrange(spec, width, panel, Number(figure.dataset.panels));
+    if (panel && spec.spec) arrange(spec, width, panel, Number(figure.dataset.panels)); // else panels of fixed size
     if (width < 520) spec.config.legend.columns = 1;
     // ast: expressions are interpreted, so that the page's security policy can forbid eval
     await vegaEmbed(host, spec, {
