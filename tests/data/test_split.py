@@ -145,7 +145,7 @@ def test_multi_label_rows_keep_the_share_of_each_label(seed: int) -> None:
     labels = (random.random((400, 5)) < [0.3, 0.2, 0.1, 0.1, 0.05]).astype(int)
     result = split(make(labels.tolist()), SplitConfig(), seed=seed)
     parts_of(result, 400)
-    assert abs(len(result.test) - 80) <= 12  # labels come first, the number of rows second
+    assert abs(len(result.test) - 80) <= 10  # labels come first; of all 10,001 seeds ten give 9 or 10
     assert np.abs(labels[result.test].sum(axis=0) - 0.2 * labels.sum(axis=0)).max() <= 2.5
 
 
