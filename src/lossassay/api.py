@@ -41,8 +41,9 @@ from lossassay.study.paper import add_paper
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.plan_words import plan_words
 from lossassay.study.presets import PaperSet, demo_study, paper_study
+from lossassay.study.progress import Progress
 from lossassay.study.results import StudyResults, load_results, read_plan
-from lossassay.study.run import Progress, run_study
+from lossassay.study.run import run_study
 from lossassay.study.scores_file import Better
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 

@@ -19,7 +19,7 @@ from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
-from lossassay.study.run import Progress
+from lossassay.study.progress import Progress
 
 __all__ = ["ExplainOptions", "Explanation", "explain", "export", "extract", "fit", "predict"]
 

@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 
 from lossassay.config import CONTROL_ARMS
 from lossassay.study.plan import Plan
-from lossassay.study.run import Progress
+from lossassay.study.progress import Progress
 
 
 class StudyDisplay:

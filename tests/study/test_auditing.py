@@ -22,7 +22,7 @@ from lossassay.study import auditing
 from lossassay.study.audit_pictures import audit_pictures
 from lossassay.study.audit_store import accepting, as_plain_data, audit_of_study
 from lossassay.study.auditing import AuditResult, Part, audit_data
-from lossassay.study.run import Progress
+from lossassay.study.progress import Progress
 from tests.study.helpers import small_study, write_images
 
 

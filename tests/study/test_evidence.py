@@ -10,7 +10,8 @@ import pytest
 
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study.outlook import earlier_spread, outlook_in_words, pilot_of
-from lossassay.study.run import Progress, run_study
+from lossassay.study.progress import Progress
+from lossassay.study.run import run_study
 from tests.study.helpers import assert_same_tables, small_study, write_images
 
 SEQUENTIAL: dict[str, Any] = {

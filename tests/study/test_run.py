@@ -17,7 +17,7 @@ import pytest
 from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
-from lossassay.study.run import Progress
+from lossassay.study.progress import Progress
 from lossassay.study.store import Store
 from tests.study.helpers import assert_same_tables, small_study, tables_without_clocks, write_images
 

@@ -23,8 +23,8 @@ from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
 from lossassay.study.machine import worker_environment
 from lossassay.study.plan import Plan, make_plan
+from lossassay.study.progress import Progress
 from lossassay.study.results import read_plan
-from lossassay.study.run import Progress
 from lossassay.study.store import Store, explained, write_json
 
 EXPECTED = "expected.json"  # in the folder of a fit: the yardsticks that its arm reached in the study

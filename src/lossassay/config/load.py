@@ -30,6 +30,7 @@ from lossassay.config.schema import (
     SplitConfig,
     Study,
     TrainingConfig,
+    TuningConfig,
     VolumeConfig,
 )
 from lossassay.config.split_checks import split_problems, with_source
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "evidence": EvidenceConfig,
     "audit": AuditConfig,
     "biomarkers": BiomarkersConfig,
+    "tuning": TuningConfig,
 }
 _NESTED: dict[tuple[str, str], type[BaseModel]] = {
     ("data", "split"): SplitConfig,

@@ -286,6 +286,23 @@ class BiomarkersConfig(Frozen):
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
 
 
+class TuningConfig(Frozen):
+    """How the parameters of each arm are chosen, with one budget for all; a study without this section chooses nothing.
+
+    A range of `space` is ``"auto"`` (learning_rate only), ``[low, high]``, ``[low, high, "log"]``,
+    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.study.tuning.space`.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 20  # of each arm; the first has the study's own settings
+    scope: Literal["nested", "once"] = "nested"  # chosen again in every replicate, or once for all of them
+    share: Annotated[float, Field(gt=0, lt=0.9)] = 0.3  # once: of the patients, who are then in no test part
+    metric: str | None = None  # on the validation part; None: that of the evidence
+    sampler: Literal["quasi_random", "random", "tpe"] = "quasi_random"
+    pruning: Literal["none", "halving"] = "halving"  # halving: every arm stops the same number at the same epochs
+    untuned: bool = True  # also trains every arm with the study's own settings, to show what tuning changed
+    space: dict[str, Any] = {"learning_rate": "auto"}
+
+
 class Study(Frozen):
     """One question: a data set, some arms, a training recipe, an evidence rule."""
 
@@ -296,6 +313,7 @@ class Study(Frozen):
     evidence: EvidenceConfig = EvidenceConfig()
     audit: AuditConfig = AuditConfig()
     biomarkers: BiomarkersConfig | None = None
+    tuning: TuningConfig | None = None
 
     @property
     def reference(self) -> str:

@@ -1,52 +1,24 @@
 """Runs a study: what is missing is trained, what is there is kept, and all of it is analysed."""
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lossassay.config import Study, study_as_toml
-from lossassay.data.cache import ImageCache, open_cache
+from lossassay.data.cache import open_cache
 from lossassay.engine.spec import EngineChoice
 from lossassay.errors import OutFolderError
-from lossassay.executors.local import run_jobs
 from lossassay.study.analyse import analyse
 from lossassay.study.audit_store import audit_of_study, refuse_invalid
 from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
 from lossassay.study.gallery import write_gallery
-from lossassay.study.machine import default_workers, worker_environment
+from lossassay.study.machine import default_workers
 from lossassay.study.outlook import outlook, refuse
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.plan import make_plan
+from lossassay.study.progress import Progress
 from lossassay.study.registered import register
 from lossassay.study.results import read_plan
-from lossassay.study.runs import RunReader
-from lossassay.study.stopping import Stages
 from lossassay.study.store import Store, explained
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What a study tells while it works; every function does nothing by default.
-
-    Args:
-        on_decoding: Images decoded so far, and in all.
-        on_audit: What the audit looks at next, how many parts of it are done, and their number.
-        on_plan: The plan, how many of its runs are already there, how many runs in the folder it does not use, and
-            the number of workers.
-        on_look: Before training and after every look: how many runs are there, and the ids of those that are needed
-            before the next look.
-        on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
-        on_stage: Names of stages that take a while: analysis, report.
-    """
-
-    on_decoding: Callable[[int, int], None] = lambda done, total: None
-    on_audit: Callable[[str, int, int], None] = lambda part, done, total: None
-    on_plan: Callable[[Plan, int, int, int], None] = lambda plan, there, unused, workers: None
-    on_look: Callable[[int, list[str]], None] = lambda there, needed: None
-    on_message: Callable[[dict[str, Any]], None] = lambda message: None
-    on_stage: Callable[[str], None] = lambda stage: None
+from lossassay.study.training import train_missing
 
 
 def run_study(
@@ -93,7 +65,7 @@ def run_study(
     progress.on_plan(plan, len(planned & there), len(there - planned), workers)
     for change in registered.changes:
         progress.on_stage(f"changed after the first run: {change}")
-    failures = _train(folder, cache, plan, workers, progress)
+    failures = train_missing(folder, plan, Path(str(cache.images.filename)), workers=workers, progress=progress)
     progress.on_stage("analysis")
     tables = analyse(folder, failures)
     write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))
@@ -134,34 +106,3 @@ def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
         )
     )
     return engine if kept else None
-
-
-def _train(folder: Path, cache: ImageCache, plan: Plan, workers: int, progress: Progress) -> dict[str, str]:
-    failures: dict[str, str] = {}
-    facts = read_plan(folder)
-    reader = RunReader(folder, facts)
-    stages = Stages(plan.study, facts, reader)
-
-    def on_message(message: dict[str, Any]) -> None:
-        if message["event"] == "failed":
-            failures[message["id"]] = message["message"]
-            if message.get("fatal"):
-                raise OutFolderError(message["message"])
-        progress.on_message(message)
-
-    def needed() -> list[dict[str, Any]]:
-        there = reader.store.finished()
-        runs = stages.needed(there, failures)
-        progress.on_look(len(there), runs)
-        return [{"id": run_id} for run_id in runs]
-
-    run_jobs(
-        needed(),
-        command=[sys.executable, "-m", "lossassay.study.worker"],
-        setup={"folder": str(folder.resolve()), "images": str(cache.images.filename)},
-        workers=workers,
-        on_message=on_message,
-        more=needed,
-        environment=worker_environment(plan.engine.threads),
-    )
-    return failures

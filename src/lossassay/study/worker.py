@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +21,7 @@ import torch
 from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
-from lossassay.study.bench import read_bench, read_run
+from lossassay.study.bench import Bench, read_bench, read_run
 from lossassay.study.store import Store
 
 
@@ -33,8 +34,7 @@ def main() -> None:
     bench = read_bench(Path(setup["folder"]), Path(setup["images"]))
     store = Store(Path(setup["folder"]))
     while True:
-        job = jobs.get()
-        _do(job["id"], store, bench, speak)
+        do_job(jobs.get(), store, bench, speak)
 
 
 def be_deterministic() -> None:
@@ -45,8 +45,16 @@ def be_deterministic() -> None:
     warnings.filterwarnings("ignore", message=".*deterministic.*")
 
 
-def _do(run_id: str, store: Store, bench: Any, speak: Any) -> None:
-    """Train and store one run; every outcome is a message."""
+def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
+    """Train and store one run; every outcome is a message.
+
+    Args:
+        job: ``{"id": ...}``, of a planned run.
+        store: Where it is kept.
+        bench: What all runs share.
+        speak: Called with ``{"event": "epoch" | "done" | "failed", "id": ...}``; the last call is one of the last two.
+    """
+    run_id = job["id"]
     try:
         facts, spec, data = read_run(bench, run_id)
 

@@ -1,0 +1,60 @@
+"""Trains the runs of a study that are missing, look by look."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from lossassay.errors import OutFolderError
+from lossassay.executors.local import run_jobs
+from lossassay.study.machine import worker_environment
+from lossassay.study.plan import Plan
+from lossassay.study.progress import Progress
+from lossassay.study.results import read_plan
+from lossassay.study.runs import RunReader
+from lossassay.study.stopping import Stages
+
+
+def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progress: Progress) -> dict[str, str]:
+    """Train every run that the next look needs and that is not there, until no look needs any.
+
+    Args:
+        folder: The out folder, with what `bench.write_bench` writes.
+        plan: The plan.
+        images: The memory-mapped image array.
+        workers: Processes at once.
+        progress: What to call on the way.
+
+    Returns:
+        Messages of runs that failed, by id.
+
+    Raises:
+        OutFolderError: If the folder cannot be written.
+    """
+    failures: dict[str, str] = {}
+    facts = read_plan(folder)
+    reader = RunReader(folder, facts)
+    stages = Stages(plan.study, facts, reader)
+
+    def on_message(message: dict[str, Any]) -> None:
+        if message["event"] == "failed":
+            failures[message["id"]] = message["message"]
+            if message.get("fatal"):
+                raise OutFolderError(message["message"])
+        progress.on_message(message)
+
+    def needed() -> list[dict[str, Any]]:
+        there = reader.store.finished()
+        runs = stages.needed(there, failures)
+        progress.on_look(len(there), runs)
+        return [{"id": run_id} for run_id in runs]
+
+    run_jobs(
+        needed(),
+        command=[sys.executable, "-m", "lossassay.study.worker"],
+        setup={"folder": str(folder.resolve()), "images": str(images)},
+        workers=workers,
+        on_message=on_message,
+        more=needed,
+        environment=worker_environment(plan.engine.threads),
+    )
+    return failures
