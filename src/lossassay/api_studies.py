@@ -1,0 +1,191 @@
+"""The public functions that run a study and draw it again; `lossassay.api` has them beside the others."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lossassay.biomarkers.assess import assess
+from lossassay.config import Study, load_study
+from lossassay.config.schema import BiomarkersConfig
+from lossassay.errors import OutFolderError
+from lossassay.reporting.page import write_report
+from lossassay.study.analyse import analyse
+from lossassay.study.audit_store import accepting
+from lossassay.study.look import look
+from lossassay.study.paper import add_paper
+from lossassay.study.presets import PaperSet, demo_study, paper_study
+from lossassay.study.progress import Progress
+from lossassay.study.results import StudyResults, load_results, read_plan
+from lossassay.study.run import run_study
+
+__all__ = [
+    "Results",
+    "biomarkers",
+    "demo",
+    "paper",
+    "report",
+    "run",
+]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's answers.
+
+    Args:
+        stored: Everything that stands in the out folder.
+    """
+
+    stored: StudyResults
+
+    @property
+    def folder(self) -> Path:
+        """The out folder."""
+        return self.stored.folder
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """One row per run, with every yardstick on the test part."""
+        return self.stored.tables["runs"]
+
+    @property
+    def arms(self) -> pl.DataFrame:
+        """One row per arm and yardstick: estimate and t interval over replicates."""
+        return self.stored.tables["arms"]
+
+    @property
+    def comparisons(self) -> pl.DataFrame:
+        """One row per pair of arms and yardstick: difference, interval, and for the primary metric the verdict."""
+        return self.stored.tables["comparisons"]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return any table of `tables/` by its name."""
+        return self.stored.tables[name]
+
+    def report(self) -> Path:
+        """Draw the report again and return its path."""
+        return write_report(self.stored)
+
+
+def run(
+    study: Study | str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    strict: bool = False,
+    accept: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Results:
+    """Plan, train, analyse and report a study; a second call goes on where the first stopped.
+
+    Args:
+        study: A study, or the path of a study file.
+        out: The out folder.
+        workers: Training processes at once; None chooses for the highest throughput. Changes no result.
+        strict: Refuse a design that cannot succeed at any effect, before the first run.
+        accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
+        progress: What to call on the way.
+
+    Raises:
+        LossassayError: With a message for people; what was finished is kept.
+    """
+    file_name = "study.toml" if isinstance(study, Study) else Path(study).name
+    resolved = accepting(study if isinstance(study, Study) else load_study(study), accept)
+    flags = "".join(f" --accept {code}" for code in accept)
+    command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
+    progress = progress or Progress()
+    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
+    if resolved.biomarkers is not None and resolved.biomarkers.enabled:
+        assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
+    return _drawn(Path(out), progress)
+
+
+def demo(out: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Results:
+    """Run a full study on the handwritten digits that ship with scikit-learn: four losses, eight replicates."""
+    progress = progress or Progress()
+    run_study(demo_study(), Path(out), workers=workers, command="lossassay demo", progress=progress)
+    return _drawn(Path(out), progress)
+
+
+def paper(
+    which: PaperSet,
+    data: str | Path,
+    *,
+    out: str | Path,
+    replicates: int = 1,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Repeat the study of Seo and Cho on your images and set its numbers beside yours.
+
+    Args:
+        which: ``"symbols"`` (400 px) or ``"cxr"`` (300 px, 100 epochs).
+        data: Class folders, a table or an .npz file.
+        out: The out folder.
+        replicates: The paper has one; the noise floor needs two or more.
+        image_size: Another size, px.
+        epochs: Another number of epochs.
+        workers: Training processes at once.
+        progress: What to call on the way.
+
+    Raises:
+        LossassayError: With a message for people.
+    """
+    progress = progress or Progress()
+    study = paper_study(which, look(data).data, image_size=image_size, epochs=epochs, replicates=replicates)
+    shape = f"--image-size {study.data.image_size} --epochs {study.training.epochs} --replicates {replicates}"
+    command = f"lossassay paper {which} --data PATH {shape}"
+    run_study(study, Path(out), workers=workers, command=command, progress=progress)
+    add_paper(Path(out), which)
+    return _drawn(Path(out), progress)
+
+
+def report(folder: str | Path) -> Results:
+    """Analyse and draw again from what is stored; nothing is trained.
+
+    Raises:
+        OutFolderError: If the folder holds no study.
+    """
+    plan = read_plan(Path(folder))
+    if plan.get("fit"):
+        raise OutFolderError(
+            f"{folder} holds the last training of one arm, which has nothing to compare. Expected an out folder of "
+            "`lossassay run`. Its model card is fit-model-card.html."
+        )
+    analyse(Path(folder))
+    words = plan["command"].split()
+    if words[:2] == ["lossassay", "paper"]:
+        add_paper(Path(folder), words[2])
+    return _drawn(Path(folder), Progress())
+
+
+def biomarkers(
+    folder: str | Path, settings: BiomarkersConfig | None = None, *, progress: Progress | None = None
+) -> Results:
+    """Assess the features that each arm of a finished study leaves behind, and draw the report again.
+
+    Args:
+        folder: An out folder.
+        settings: None: those of the study file, or the defaults.
+        progress: What to call on the way.
+
+    Raises:
+        OutFolderError: If the folder holds no finished run, or its data have changed.
+        DataError: If a probe or a criterion cannot be used with these data.
+    """
+    progress = progress or Progress()
+    read_plan(Path(folder))
+    assess(Path(folder), settings, on_decoding=progress.on_decoding, on_stage=progress.on_stage)
+    return report(folder)
+
+
+def _drawn(folder: Path, progress: Progress) -> Results:
+    progress.on_stage("report")
+    results = Results(load_results(folder))
+    results.report()
+    return results
