@@ -13,7 +13,7 @@ from lossassay.biomarkers.explanation import Explanation
 from lossassay.biomarkers.export import Exported, Format, export_run
 from lossassay.biomarkers.feature_table import check_suffix
 from lossassay.biomarkers.features import FEATURES
-from lossassay.biomarkers.loaded_run import load_run
+from lossassay.biomarkers.loaded_run import Replicate, load_run
 from lossassay.biomarkers.model_card import card_facts
 from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
@@ -30,6 +30,7 @@ def extract(
     out: str | Path,
     *,
     arm: str | None = None,
+    replicate: Replicate = "median",
     layer: str = FEATURES,
     augment: int = 1,
     batch_size: int = 256,
@@ -42,10 +43,12 @@ def extract(
     """Write features and probabilities of images, and a model card beside them.
 
     Args:
-        path: A run, ``OUT/runs/ID``, or an out folder: then its best run on the validation part.
+        path: A run, ``OUT/runs/ID``, or an out folder: then the typical run of the arm that is best on the
+            validation part.
         images: A folder, a table, one image, an .npz file, a tree of DICOM files, or ``"digits"``; labels may be there.
         out: The table: .parquet, .csv or .npz.
         arm: With an out folder: only runs of this arm.
+        replicate: With an out folder: ``"median"`` or ``"best"`` of the arm on the validation part, or a number from 0.
         layer: Whose output is taken.
         augment: Views of each image to average over; 1: the image itself.
         batch_size: Images at once.
@@ -58,7 +61,7 @@ def extract(
     Raises:
         LossassayError: With a message for people.
     """
-    run = load_run(path, arm=arm, device=device)
+    run = load_run(path, arm=arm, replicate=replicate, device=device)
     found = extraction.extract(
         run,
         images,
@@ -81,6 +84,7 @@ def predict(
     out: str | Path | None = None,
     *,
     arm: str | None = None,
+    replicate: Replicate = "median",
     augment: int = 1,
     batch_size: int = 256,
     device: str = "cpu",
@@ -95,6 +99,7 @@ def predict(
         images: As for `extract`.
         out: The table: .csv, .parquet or .npz; the operating points go beside it. None: nothing is written.
         arm: As for `extract`.
+        replicate: As for `extract`.
         augment: As for `extract`.
         batch_size: As for `extract`.
         device: As for `extract`.
@@ -107,7 +112,7 @@ def predict(
     """
     if out is not None:
         check_suffix(Path(out))
-    run = load_run(path, arm=arm, device=device)
+    run = load_run(path, arm=arm, replicate=replicate, device=device)
     found = prediction.predict(
         run,
         images,
@@ -166,22 +171,28 @@ def fit(
 
 
 def export(
-    run: str | Path, out: str | Path, *, format: Format | Literal["all"] = "all", arm: str | None = None
+    run: str | Path,
+    out: str | Path,
+    *,
+    format: Format | Literal["all"] = "all",
+    arm: str | None = None,
+    replicate: Replicate = "median",
 ) -> Exported:
     """Write a finished run for use elsewhere, and check every file on images of the run's test part.
 
     Args:
-        run: The folder of a run (``OUT/runs/ID``), or an out folder: then the run that was best on its validation part.
+        run: As for `extract`.
         out: The folder to write; an earlier export in it is replaced.
         format: ``"onnx"``, ``"torch"``, ``"safetensors"``, or ``"all"``: those that the network can be written as.
-        arm: With an out folder: the best run of this arm.
+        arm: As for `extract`.
+        replicate: As for `extract`.
 
     Raises:
         OutFolderError: If there is no such run, or the folder cannot be written.
         DataError: If the study's images are gone or changed.
         ModelError: If the network cannot be written so, or the file does not compute what the run computes.
     """
-    return export_run(load_run(run, arm=arm), Path(out), format=format)
+    return export_run(load_run(run, arm=arm, replicate=replicate), Path(out), format=format)
 
 
 def explain(
@@ -191,6 +202,7 @@ def explain(
     *,
     rows: Sequence[int] = (),
     arm: str | None = None,
+    replicate: Replicate = "median",
     device: str = "cpu",
     options: ExplainOptions | None = None,
     on_stage: Callable[[str], None] = lambda words: None,
@@ -198,11 +210,12 @@ def explain(
     """Make heat maps of a run: of image files, of rows of its study, or of a gallery of its test images.
 
     Args:
-        run: Folder of a run, or an out folder: then the run that was best on its validation part.
+        run: As for `extract`.
         images: Image files; without them and without rows, the gallery.
         out: Folder for the page, pictures, maps and tables; None: nothing is written.
         rows: Rows of the study.
-        arm: With an out folder, the arm whose best run is taken.
+        arm: As for `extract`.
+        replicate: As for `extract`.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         options: Methods, class, measures of worth, marked regions.
         on_stage: Called with a few words before each step.
@@ -211,7 +224,8 @@ def explain(
         OutFolderError: If there is no such run, its images were changed, or nothing can be written.
         DataError: If an image cannot be read or is of another kind, or captum is missing.
     """
-    found = explain_run(load_run(run, arm=arm, device=device), images, rows=rows, options=options, on_stage=on_stage)
+    loaded = load_run(run, arm=arm, replicate=replicate, device=device)
+    found = explain_run(loaded, images, rows=rows, options=options, on_stage=on_stage)
     if out is not None:
         write_explanation(found, Path(out))
     return found

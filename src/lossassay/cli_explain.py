@@ -1,10 +1,11 @@
 """The command `explain`: heat maps of a run, and what they are worth."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from lossassay.cli_run_choice import Arm, Device, Replicate, Run
 from lossassay.printing import print_json, print_table, say
 
 Share = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Of the occlusion, by the side of the image.")]
@@ -18,7 +19,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="OUT/runs/ID, or an out folder for its best run.")],
+    run: Run,
     images: Annotated[
         list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Image files; none: a gallery of test images.")
     ] = None,
@@ -30,7 +31,8 @@ def explain(
         typer.Option(help="grad_cam (default), integrated_gradients or occlusion; may be given again."),
     ] = None,
     row: Annotated[list[int] | None, typer.Option(min=0, help="A row of the study; may be given again.")] = None,
-    arm: Annotated[str | None, typer.Option(help="With an out folder: the arm whose best run is taken.")] = None,
+    arm: Arm = None,
+    replicate: Replicate = "median",
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Class that maps are about; default: the predicted.")
     ] = None,
@@ -45,7 +47,7 @@ def explain(
         Path | None,
         typer.Option(metavar="TABLE", help="Boxes or masks of the study's images: does the map point there?"),
     ] = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where the network computes.")] = "cpu",
+    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Heat maps: where in an image a run sees a class, with what the maps are worth; needs the extra `explain`."""
@@ -63,6 +65,7 @@ def explain(
         out,
         rows=row or (),
         arm=arm,
+        replicate=replicate,
         device=device,
         options=api.ExplainOptions(
             methods=tuple(dict.fromkeys(method or ("grad_cam",))),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lossassay.cli_losses import AsJson
+from lossassay.cli_run_choice import Arm, Replicate, Run
 from lossassay.printing import print_json, print_table, say
 
 
@@ -16,22 +17,19 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="OUT/runs/ID, or an out folder: then its best run on validation.")
-    ],
+    run: Run,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write.")],
     format: Annotated[
         Literal["onnx", "torch", "safetensors", "all"], typer.Option(help="What to write; all: what is possible.")
     ] = "all",
-    arm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With an out folder: the best run of this arm.")
-    ] = None,
+    arm: Arm = None,
+    replicate: Replicate = "median",
     as_json: AsJson = False,
 ) -> None:
     """Write a run as ONNX, torch program, or weights with code; each is checked on images of the test part."""
     from lossassay import api
 
-    found = api.export(run, out, format=format, arm=arm)
+    found = api.export(run, out, format=format, arm=arm, replicate=replicate)
     for reason in found.left_out:
         say(f"Left out: {reason}")
     if as_json:

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from lossassay.cli_run_choice import Arm, Device, Replicate, Run, say_run
 from lossassay.printing import print_json, print_table, say
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="OUT/runs/ID, or an out folder: its best run then.")]
 Images = Annotated[
     str, typer.Argument(metavar="PATH", help="A folder, a table, one image, an .npz file, DICOM files, or digits.")
 ]
-Arm = Annotated[str | None, typer.Option(help="With an out folder: the best run of this arm.")]
 Augment = Annotated[int, typer.Option(min=1, help="Average over so many views of each image; 1: the image itself.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
-Device = Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where the network computes.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that decode; changes no result.")]
 Accept = Annotated[
     list[str] | None, typer.Option("--accept", metavar="CODE", help="Go on despite this finding of the audit.")
@@ -36,6 +34,7 @@ def extract(
     path: Images,
     out: Annotated[Path, typer.Option("--out", "-o", help="The table: .parquet, .csv or .npz.")],
     arm: Arm = None,
+    replicate: Replicate = "median",
     layer: Annotated[str, typer.Option(help="Whose output is taken; maps are averaged over positions.")] = "features",
     augment: Augment = 1,
     per_patient: Annotated[
@@ -55,6 +54,7 @@ def extract(
             path,
             out,
             arm=arm,
+            replicate=replicate,
             layer=layer,
             augment=augment,
             per_patient=per_patient,
@@ -64,10 +64,12 @@ def extract(
             on_decoding=display.on_decoding,
             on_progress=display.on_progress,
         )
+    say_run(found)
     card = out.with_name(f"{out.stem}-model-card.html")
     if as_json:
         print_json(
             {
+                "run": found.run,
                 "features": str(found.path),
                 "patients": None if found.patients_path is None else str(found.patients_path),
                 "model_card": str(card),
@@ -90,6 +92,7 @@ def predict(
     path: Images,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The table: .csv, .parquet or .npz.")] = None,
     arm: Arm = None,
+    replicate: Replicate = "median",
     augment: Augment = 1,
     batch_size: BatchSize = 256,
     device: Device = "cpu",
@@ -105,6 +108,7 @@ def predict(
             path,
             out,
             arm=arm,
+            replicate=replicate,
             augment=augment,
             batch_size=batch_size,
             device=device,
@@ -112,6 +116,7 @@ def predict(
             on_decoding=display.on_decoding,
             on_progress=display.on_progress,
         )
+    say_run(found)
     if as_json:
         print_json(_prediction_as_data(found))
     elif out is None:
@@ -179,6 +184,7 @@ def _prediction_as_data(found: Any) -> dict[str, Any]:
     from lossassay.biomarkers.operating_points import as_table
 
     return {
+        "run": found.run,
         "predictions": found.table.to_dicts(),
         "operating_points": as_table(found.points).to_dicts(),
         "left_out": found.left_out,

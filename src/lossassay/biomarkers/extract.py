@@ -32,6 +32,9 @@ class Extraction:
         features: Columns of features.
         left_out: Images that cannot be read.
         findings: What came up while they were read.
+        run: Name of the run.
+        arm: Of the run.
+        replicate: Of the run, from 0.
     """
 
     path: Path
@@ -41,6 +44,9 @@ class Extraction:
     features: int
     left_out: int
     findings: tuple[Finding, ...]
+    run: str
+    arm: str
+    replicate: int
 
 
 def extract(
@@ -98,6 +104,9 @@ def extract(
         features=width,
         left_out=new.left_out,
         findings=new.findings,
+        run=run.id,
+        arm=run.arm,
+        replicate=run.replicate,
     )
 
 

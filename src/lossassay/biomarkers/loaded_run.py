@@ -1,6 +1,5 @@
 """A finished run, ready to be used again: its network, its preprocessing, and how its scores become probabilities."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lossassay import losses
+from lossassay.biomarkers.run_choice import Replicate, find_run, finished_runs
 from lossassay.catalogue.loss_spec import Task
 from lossassay.config import Study, load_study
 from lossassay.engine.calibration import Calibration
 from lossassay.engine.inputs import class_counts
 from lossassay.engine.spec import Array
-from lossassay.errors import ModelError, OutFolderError, did_you_mean
+from lossassay.errors import ModelError, OutFolderError
 from lossassay.models import build
 from lossassay.study.plan import labels_of
 from lossassay.study.results import read_plan
 from lossassay.study.store import Store
+
+__all__ = ["LoadedRun", "Replicate", "finished_runs", "load_run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +112,16 @@ class LoadedRun:
         return np.asarray(link.numpy())
 
 
-def load_run(path: str | Path, *, arm: str | None = None, device: str = "cpu") -> LoadedRun:
+def load_run(
+    path: str | Path, *, arm: str | None = None, replicate: Replicate = "median", device: str = "cpu"
+) -> LoadedRun:
     """Read a run and build its network.
 
     Args:
-        path: The folder of a run (``OUT/runs/ID``), or an out folder: then the run that was best on its validation
-            part, of ``arm`` if that is given, else of all arms.
-        arm: Name of an arm; only with an out folder.
+        path: The folder of a run (``OUT/runs/ID``), or an out folder: then the typical run of the arm that is best on
+            the validation part; see `run_choice.find_run`.
+        arm: With an out folder: only runs of this arm.
+        replicate: With an out folder: ``"median"``, ``"best"`` or a number from 0.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
     Raises:
@@ -124,7 +129,7 @@ def load_run(path: str | Path, *, arm: str | None = None, device: str = "cpu") -
         ModelError: If this machine has no such device.
     """
     _refuse_absent(device)
-    folder, run_id = _find(Path(path), arm)
+    folder, run_id = find_run(Path(path), arm, replicate)
     plan, store = read_plan(folder), Store(folder)
     entry = next((run for run in plan["runs"] if run["id"] == run_id), None)
     if entry is None or entry["arm"] not in plan["arms"]:
@@ -158,53 +163,6 @@ def _refuse_absent(device: str) -> None:
     if not there.get(device):
         known = ", ".join(name for name, is_there in there.items() if is_there)
         raise ModelError(f"Torch finds no device {device!r} on this machine. Expected one of {known}. Name another.")
-
-
-def finished_runs(folder: Path, arm: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the entry of plan.json and run.json of every finished run of an out folder, controls left out.
-
-    Raises:
-        OutFolderError: If the folder holds no study, or has no such arm.
-    """
-    plan, store = read_plan(folder), Store(folder)
-    if arm is not None and arm not in plan["arms"]:
-        raise OutFolderError(
-            f"The study in {folder} has no arm {arm!r}. Its arms: {', '.join(plan['arms'])}."
-            f"{did_you_mean(arm, plan['arms'])}"
-        )
-    there = store.finished()
-    for entry in plan["runs"]:
-        if entry["id"] in there and entry["arm"] in plan["arms"] and arm in (None, entry["arm"]):
-            yield entry["id"], store.facts(entry["id"])
-
-
-def _find(path: Path, arm: str | None) -> tuple[Path, str]:
-    """Return the out folder and the id of the run."""
-    if (path / "run.json").is_file():
-        if arm is not None:
-            raise OutFolderError(f"{path} is one run, and an arm ({arm!r}) was named too. Name the out folder instead.")
-        return path.resolve().parents[1], path.resolve().name
-    if not (path / "plan.json").is_file():
-        raise OutFolderError(
-            f"{path} is no run and no out folder (there is neither run.json nor plan.json in it). "
-            "Expected OUT/runs/ID, or the folder that was given as --out."
-        )
-    best = max(_by_validation(path, arm), default=None)
-    if best is None:
-        raise OutFolderError(f"{path} holds no finished run{f' of arm {arm!r}' if arm else ''}. Run the study first.")
-    return path, best[2]
-
-
-def _by_validation(folder: Path, arm: str | None) -> Iterator[tuple[float, float, str]]:
-    """Yield the validation yardstick (higher is better), minus the negative log-likelihood, and the run."""
-    from lossassay.catalogue.yardsticks import YARDSTICKS
-
-    sign = 1.0 if YARDSTICKS[read_plan(folder)["metric"]].best == "high" else -1.0
-    store = Store(folder)
-    for run_id, facts in finished_runs(folder, arm):
-        if facts["status"] != "diverged":
-            kept = store.history(run_id).filter(pl.col("epoch") == facts["best_epoch"])
-            yield sign * kept["validation_yardstick"][0], -kept["validation_nll"][0], run_id
 
 
 def _network(study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path) -> tuple[losses.Loss, nn.Module]:

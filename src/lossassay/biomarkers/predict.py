@@ -31,12 +31,18 @@ class Prediction:
         points: The operating points.
         left_out: Images that cannot be read.
         findings: What came up while they were read.
+        run: Name of the run.
+        arm: Of the run.
+        replicate: Of the run, from 0.
     """
 
     table: pl.DataFrame
     points: list[OperatingPoint]
     left_out: int
     findings: tuple[Finding, ...]
+    run: str
+    arm: str
+    replicate: int
 
     def write(self, path: Path) -> tuple[Path, Path]:
         """Write the table, and the operating points beside it.
@@ -92,6 +98,9 @@ def predict(
         points=points,
         left_out=new.left_out,
         findings=new.findings,
+        run=run.id,
+        arm=run.arm,
+        replicate=run.replicate,
     )
 
 
