@@ -7,7 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
+from lossassay.api_runs import (
+    ExplainOptions,
+    Explanation,
+    change,
+    explain,
+    export,
+    extract,
+    fit,
+    predict,
+)
 from lossassay.biomarkers.assess import assess
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.config.schema import BiomarkersConfig
@@ -48,6 +57,7 @@ from lossassay.study.scores_file import Better
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
+    "ChangeColumns",
     "ExplainOptions",
     "Explanation",
     "PlannedStudy",
@@ -58,6 +68,7 @@ __all__ = [
     "audit",
     "biomarkers",
     "cache_entries",
+    "change",
     "check_loss",
     "clear_cache",
     "compare",

@@ -102,11 +102,8 @@ def test_the_chart_of_change_draws_the_smallest_detectable_change(tmp_path: Path
     figure = FIGURES["biomarkers_change"](with_biomarkers(fake_results(tmp_path, arms=2)), M)
     assert figure is not None
     assert [row["estimate"] for row in rows_of(figure)] == pytest.approx([0.9, 0.85])
-    steps = [
-        layer["encoding"]["x"]["datum"]
-        for layer in figure.chart.to_dict()["layer"]
-        if "datum" in layer["encoding"]["x"]
-    ]
+    across = [layer["encoding"]["x"] for layer in figure.chart.to_dict()["layer"]]
+    steps = [x["datum"] for x in across if "datum" in x]
     assert steps == [1.0]
 
 

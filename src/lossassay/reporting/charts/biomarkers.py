@@ -64,13 +64,11 @@ def _by_arm(
         table="biomarkers",
         title=messages.text(f"chart.{name}.title"),
         subtitle=messages.text(f"chart.{name}.subtitle", level=level(results.facts)),
-        chart=_rows_with_intervals(
-            rows, messages, alt.X("estimate:Q", title=messages.text(f"chart.{name}.axis"), scale=scale), steps
-        ),
+        chart=_rows_with_intervals(rows, messages, x, steps),
     )
 
 
-def _rows_with_intervals(rows: pl.DataFrame, messages: Messages, x: alt.X, steps: tuple[float, ...]) -> alt.LayerChart:
+def _rows_with_intervals(rows: pl.DataFrame, messages: Messages, x: alt.X, steps: tuple[float, ...]) -> Any:
     data = inline(rows)
     tooltip = tooltips(messages, label="arm", estimate_text="mean", low_text="low", high_text="high")
     base = alt.Chart(data).encode(y=row_position(), tooltip=tooltip)
