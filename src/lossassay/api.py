@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from lossassay.api_runs import (
+    ChangeColumns,
     ExplainOptions,
     Explanation,
     change,
