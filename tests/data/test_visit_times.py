@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 from lossassay.config.schema import DataConfig
-from lossassay.data.manifest import keep_rows
+from lossassay.data.manifest import Manifest, keep_rows, manifest_rows
 from lossassay.data.scan import scan
 from lossassay.data.visit_times import VisitTimes, moments_of, visit_times
+from lossassay.data.volume_rows import as_slices
 from tests.study.helpers import write_images
 
 
@@ -72,6 +73,17 @@ def test_rows_are_chosen_by_place_and_by_mask() -> None:
 )
 def test_cells_are_dates_or_numbers_or_nothing(cells: list[str | None], expected: list | None) -> None:
     assert moments_of(cells) == expected
+
+
+def test_slices_have_the_time_of_their_volume() -> None:
+    times = VisitTimes(since_first=pl.Series([0.0, 9.0]), unit="days", is_coarse=False)
+    rows = manifest_rows(["a.nii", "b.nii"], [0, 1], task="single_label")
+    volumes = Manifest(
+        kind="nifti", root=None, rows=rows, class_names=("a", "b"), task="single_label", dimensions=3, visits=times
+    )
+    found = as_slices(volumes, [2, 3])
+    assert found.visits is not None
+    assert found.visits.since_first.to_list() == [0, 0, 9, 9, 9]
 
 
 def test_a_table_gives_them_in_the_order_of_its_rows_and_no_date_stays(tmp_path: Path) -> None:
