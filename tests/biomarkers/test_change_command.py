@@ -92,6 +92,7 @@ def test_numbers_are_those_of_the_statistics_whatever_way_the_visits_come(folder
         assert found.table["change_per_year"].to_numpy() == pytest.approx(expected.estimate, abs=1e-9)
         assert found.table["change_per_year_high"].to_numpy() == pytest.approx(expected.high, abs=1e-9)
         assert (found.images, found.left_out, found.subjects) == (90, 0, 30)
+        assert found.strongest(3)["feature"].to_list() == ["feature_000", "feature_001", "feature_002"]
 
 
 def test_images_of_one_day_give_the_smallest_detectable_change(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lossassay.biomarkers.assess import assess
 from lossassay.config.load import parse_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import DataError
-from tests.biomarkers.growing_disks import SIDE_PX, START, write_growing_disks
+from tests.biomarkers.growing_disks import SIDE_PX, write_growing_disks
 
 ARMS = ["categorical_crossentropy", "label_smoothing"]
 
@@ -98,18 +98,19 @@ def test_the_page_tells_and_draws_it(out: Path) -> None:
 
 @pytest.mark.slow
 def test_no_patient_and_no_day_is_in_any_file(out: Path) -> None:
-    """Years since the start of any patient would be a day too; the names of images are looked for elsewhere."""
     days = pl.read_csv(out.parent / "data" / "visits.csv")["when"].to_list()
     for path in out.rglob("*"):
         if path.is_file() and path.suffix in (".csv", ".json", ".html", ".parquet", ".toml"):
-            frame = pl.read_parquet(path).write_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
-            assert "Jane Doe" not in frame, path.name
-            assert not any(day in frame for day in days), path.name
-    assert str(START.year) not in read(out, "biomarker_changes").write_csv()[:200]
+            if path.suffix == ".parquet":
+                text = str(pl.read_parquet(path).to_dict(as_series=False))
+            else:
+                text = path.read_text(encoding="utf-8")
+            assert "Jane Doe" not in text, path.name
+            assert not any(day in text for day in days), path.name
 
 
 @pytest.mark.slow
-def test_the_order_of_lines_changes_nothing(out: Path, tmp_path: Path) -> None:
+def test_the_order_of_lines_changes_nothing(out: Path) -> None:
     table = out.parent / "data" / "visits.csv"
     before, lines = read(out, "biomarker_changes"), table.read_text(encoding="utf-8")
     frame = pl.read_csv(table)
@@ -148,4 +149,4 @@ def test_extracted_features_and_the_table_give_the_change_of_new_patients(out: P
     assert (found.images, found.left_out, found.subjects, found.coefficient_from) == (120, 0, 40, None)
     (strongest,) = found.strongest(1).to_dicts()
     assert strongest["change_per_year_low"] * strongest["change_per_year_high"] > 0
-    assert abs(strongest["score_correlation"]) > 0.4
+    assert abs(strongest["score_level_correlation"]) > 0.7

@@ -72,7 +72,8 @@ class FeatureChanges:
     def strongest(self, count: int) -> pl.DataFrame:
         """Return the features that change most: beside the smallest detectable change, or else beside the interval."""
         width = pl.col("change_per_year_high") - pl.col("change_per_year_low")
-        by = pl.col("change_per_year").abs() / width if self.coefficient_from is None else "change_in_coefficients"
+        by_width = (pl.col("change_per_year").abs() / width).fill_nan(None)  # 0 / 0 for a constant feature
+        by = by_width if self.coefficient_from is None else "change_in_coefficients"
         return self.table.sort(by, descending=True, nulls_last=True, maintain_order=True).head(count)
 
     def write(self, path: Path) -> None:
