@@ -148,9 +148,10 @@ def _units(rows: Array, visits: Visits) -> tuple[Array, Array]:
 
 def _means(values: Array, unit: Array) -> Array:
     """Return the mean of each measurement; nan where one of its values is."""
-    sums = np.zeros((int(unit.max()) + 1, *values.shape[1:]))
-    np.add.at(sums, unit, values)
-    found: Array = sums / np.bincount(unit).reshape(-1, *[1] * (values.ndim - 1))
+    counts = np.bincount(unit)
+    in_order = values[np.argsort(unit, kind="stable")].astype(np.float64)
+    sums = np.add.reduceat(in_order, np.cumsum(counts) - counts, axis=0)
+    found: Array = sums / counts.reshape(-1, *[1] * (values.ndim - 1))
     return found
 
 

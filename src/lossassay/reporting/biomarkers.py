@@ -139,7 +139,9 @@ def _over_time(visits: dict[str, Any] | None, m: Messages) -> Iterator[Markup]:
         yield m("biomarkers.visits.too_few")
         return
     low, high = (formatting.count(visits[name]) for name in ("subjects_low", "subjects_high"))
-    yield m("biomarkers.visits.patients", low=low, high=high)
+    one = m("biomarkers.visits.number", number=low)
+    several = m("biomarkers.visits.range", low=low, high=high)
+    yield m("biomarkers.visits.patients", number=one if low == high else several)
     for source, name in _COEFFICIENTS.items():
         if source in visits["coefficient_from"]:
             yield m(f"biomarkers.visits.{name}")

@@ -39,7 +39,9 @@ def biomarkers_repeatability(results: StudyResults, messages: Messages) -> Figur
 
 def biomarkers_change(results: StudyResults, messages: Messages) -> Figure | None:
     """Draw the change per year of each arm's features beside the smallest detectable change; needs visits."""
-    return _by_arm(results, messages, ("biomarkers_change", "change_per_year"), (1.0,), alt.Scale(zero=True))
+    return _by_arm(
+        results, messages, ("biomarkers_change", "change_per_year"), (1.0,), alt.Scale(zero=True, padding=60)
+    )
 
 
 def _by_arm(
