@@ -2,7 +2,17 @@
 
 from lossassay.api_data import audit, cache_entries, check_loss, clear_cache, new, suggest_losses
 from lossassay.api_plan import PlannedStudy, plan, plan_in_words
-from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
+from lossassay.api_runs import (
+    ChangeColumns,
+    ExplainOptions,
+    Explanation,
+    change,
+    explain,
+    export,
+    extract,
+    fit,
+    predict,
+)
 from lossassay.api_scores import compare, critical_difference
 from lossassay.api_studies import Results, biomarkers, demo, paper, report, run
 from lossassay.config import load_study
@@ -11,6 +21,7 @@ from lossassay.study.progress import Progress
 from lossassay.study.suggest import as_arms
 
 __all__ = [
+    "ChangeColumns",
     "ExplainOptions",
     "Explanation",
     "PlannedStudy",
@@ -21,6 +32,7 @@ __all__ = [
     "audit",
     "biomarkers",
     "cache_entries",
+    "change",
     "check_loss",
     "clear_cache",
     "compare",

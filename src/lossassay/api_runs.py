@@ -8,6 +8,7 @@ from typing import Literal
 from lossassay.biomarkers import extract as extraction
 from lossassay.biomarkers import fit as fitting
 from lossassay.biomarkers import predict as prediction
+from lossassay.biomarkers.change_table import ChangeColumns, FeatureChanges, check_table_suffix, feature_changes
 from lossassay.biomarkers.explain import ExplainOptions, explain_run
 from lossassay.biomarkers.explanation import Explanation
 from lossassay.biomarkers.export import Exported, Format, export_run
@@ -21,7 +22,7 @@ from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
 from lossassay.study.progress import Progress
 
-__all__ = ["ExplainOptions", "Explanation", "explain", "export", "extract", "fit", "predict"]
+__all__ = ["ChangeColumns", "ExplainOptions", "Explanation", "change", "explain", "export", "extract", "fit", "predict"]
 
 
 def extract(
@@ -168,6 +169,39 @@ def fit(
     )
     write_card(card_facts(load_run(folder)), Path(out) / "fit")
     return folder
+
+
+def change(
+    features: str | Path,
+    out: str | Path | None = None,
+    *,
+    columns: ChangeColumns,
+    table: str | Path | None = None,
+    repeatability: str | Path | None = None,
+) -> FeatureChanges:
+    """Return what extracted features do over the visits of subjects, and write the table if ``out`` is given.
+
+    Args:
+        features: A table of `extract`, .parquet or .csv.
+        out: The table, .csv or .parquet; None: nothing is written.
+        columns: Which columns say who, when, and a clinical score.
+        table: The table that has them, a line for each image; None: ``features`` itself.
+        repeatability: Features of subjects that did not change, two images or more of each.
+
+    Raises:
+        DataError: With a message for people.
+    """
+    if out is not None:
+        check_table_suffix(Path(out))
+    found = feature_changes(
+        Path(features),
+        columns,
+        table=None if table is None else Path(table),
+        repeatability=None if repeatability is None else Path(repeatability),
+    )
+    if out is not None:
+        found.write(Path(out))
+    return found
 
 
 def export(

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_explain, cli_export, cli_use
+from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_use
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -244,6 +244,7 @@ add_commands(app)
 cli_biomarkers.add_commands(app)
 cli_use.add_commands(app)
 cli_explain.add_commands(app)
+cli_change.add_commands(app)
 cli_export.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)

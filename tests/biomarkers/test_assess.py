@@ -36,7 +36,7 @@ def test_every_table_is_there_with_its_columns(assessed: Path) -> None:
     for name, columns in LATER_TABLES.items():
         assert table(assessed, name).columns == list(columns), name
         assert (assessed / "tables" / f"{name}.csv").is_file()
-        assert len(table(assessed, name)), name
+        assert len(table(assessed, name)) or name == "biomarker_changes", name  # the digits have no visits
     assert load_results(assessed).biomarkers == json.loads((assessed / "biomarkers.json").read_text())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lossassay.config.schema import DataConfig
 from lossassay.data.known_columns import PATIENT_NAMES, identifies, is_metadata, recognised
-from lossassay.data.table_columns import Table, as_date, as_number, check_types, is_placeholder, ranks, typed
+from lossassay.data.table_columns import Table, as_date, as_number, check_types, is_placeholder, moments, ranks, typed
 from lossassay.errors import DataError
 
 
@@ -35,12 +35,12 @@ def table_of(decimal_comma: bool = False, **columns: list[str]) -> Table:
 )
 def test_times_become_dense_ranks(cells: list[str], expected: list[int | None]) -> None:
     table = table_of(t=cells)
-    assert ranks(table.column("t", "time"), table, "t") == expected
+    assert ranks(moments(table.column("t", "time"), table, "t")) == expected
 
 
 def test_decimal_commas_count_where_semicolons_separate() -> None:
     table = table_of(decimal_comma=True, t=["1,5", "1,25"])
-    assert ranks(table.column("t", "time"), table, "t") == [1, 0]
+    assert ranks(moments(table.column("t", "time"), table, "t")) == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_decimal_commas_count_where_semicolons_separate() -> None:
 def test_what_is_no_time_is_named_by_its_lines(cells: list[str], lines: str) -> None:
     table = table_of(t=cells)
     with pytest.raises(DataError, match=rf"cells of 't' \(data\.time\) are no dates like the others \({lines}\)"):
-        ranks(table.column("t", "time"), table, "t")
+        ranks(moments(table.column("t", "time"), table, "t"))
 
 
 @given(st.lists(st.dates(), min_size=1, max_size=20))
@@ -66,7 +66,7 @@ def test_every_way_to_write_dates_gives_the_same_ranks(days: list) -> None:
     found = []
     for form in ("{0:%Y-%m-%d}", "{0:%Y%m%d}", "{0.day}.{0.month}.{0.year}"):
         table = table_of(t=[form.format(day) for day in days])
-        found.append(ranks(table.column("t", "time"), table, "t"))
+        found.append(ranks(moments(table.column("t", "time"), table, "t")))
     order = sorted(set(days))
     assert found == [[order.index(day) for day in days]] * 3
 

@@ -36,6 +36,7 @@ def with_biomarkers(
         "biomarker_comparisons": _comparisons(arms, criterion, shown),
         "biomarker_pareto": _pareto(arms, shown),
         "biomarker_map": _map(arms[0]),
+        "biomarker_changes": [],
     }
     frames = {name: _frame(name, rows) for name, rows in tables.items()}
     for name, frame in frames.items():
@@ -60,6 +61,12 @@ def with_biomarkers(
         "best_biomarkers": best,
         "not_beaten_in_both": arms[:1] if shown else arms,
         "front": arms[:1],
+        "visits": {
+            "subjects_low": 20,
+            "subjects_high": 24,
+            "coefficient_from": ["noisy views", "repeat images"],
+            "score": "severity",
+        },
     }
     return dataclasses.replace(results, tables=results.tables | frames, biomarkers=base | facts)
 

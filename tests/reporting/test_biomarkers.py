@@ -15,7 +15,7 @@ from tests.reporting.fake_results import fake_results
 from tests.reporting.test_charts import rows_of
 
 M = load_messages()
-CHARTS = ("biomarker_pareto", "biomarkers_repeatability", "biomarkers_transfer", "biomarker_map")
+CHARTS = ("biomarker_pareto", "biomarkers_repeatability", "biomarkers_transfer", "biomarkers_change", "biomarker_map")
 
 
 def said(results) -> str:
@@ -27,7 +27,7 @@ def said(results) -> str:
 def test_without_an_assessment_there_is_no_section_and_no_chart(tmp_path: Path) -> None:
     results = fake_results(tmp_path, arms=3)
     assert section(results, M) is None
-    assert [FIGURES[name](results, M) for name in CHARTS] == [None] * 4
+    assert [FIGURES[name](results, M) for name in CHARTS] == [None] * 5
     assert 'id="biomarkers"' not in render(results, {}, M)
 
 
@@ -75,6 +75,36 @@ def test_charts_name_their_table_and_draw_its_numbers(tmp_path: Path, criterion:
     assert [row["filled"] for row in rows.values()] == [True, False, False]
     assert [row["x_estimate"] for row in rows.values()] == pytest.approx([90, 88, 86])
     assert ("right and up" in pareto.subtitle) == (criterion == "repeatability")
+
+
+def test_change_over_time_is_said_and_drawn_only_where_there_are_visits(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2)
+    found = with_biomarkers(base)
+    page = render(found, {}, M)
+    for sentence in ("20 to 24 patients", "two images of one patient of one day", "Clinical score: severity"):
+        assert sentence in page
+    assert "[bland1999, raunig2015]" in said(found)
+    assert "bonett2000" in section(found, M).bibtex
+    without = with_biomarkers(base, visits=None)
+    assert section(without, M).over_time == []
+    assert "Change over time" not in render(without, {}, M)
+    assert "bland1999" not in said(without)
+
+
+def test_too_few_visits_are_said_without_a_word_in_the_methods(tmp_path: Path) -> None:
+    none = {"subjects_low": 0, "subjects_high": 0, "coefficient_from": [], "score": None}
+    found = with_biomarkers(fake_results(tmp_path, arms=2), visits=none)
+    assert "no test part has three of them" in str(section(found, M).over_time)
+    assert "bland1999" not in said(found)
+
+
+def test_the_chart_of_change_draws_the_smallest_detectable_change(tmp_path: Path) -> None:
+    figure = FIGURES["biomarkers_change"](with_biomarkers(fake_results(tmp_path, arms=2)), M)
+    assert figure is not None
+    assert [row["estimate"] for row in rows_of(figure)] == pytest.approx([0.9, 0.85])
+    across = [layer["encoding"]["x"] for layer in figure.chart.to_dict()["layer"]]
+    steps = [x["datum"] for x in across if "datum" in x]
+    assert steps == [1.0]
 
 
 def test_the_map_has_panels_by_source_only_where_there_are_several(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from lossassay.biomarkers.probe_labels import nuisance_labels, probe_labels
 from lossassay.biomarkers.quality import FeatureSet, Subjects, quality
 from lossassay.biomarkers.quality_table import Table, write_tables
 from lossassay.biomarkers.reproducibility import agreement, replicate_pairs
+from lossassay.biomarkers.run_changes import change_values, visit_facts, visit_tables
 from lossassay.biomarkers.run_features import Acquisitions, FeatureStore, images_of_test, rows_of_test
+from lossassay.biomarkers.visit_rows import visits_of
 from lossassay.catalogue.criteria import CRITERIA, PRIMARY
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.schema import BiomarkersConfig
@@ -120,7 +122,10 @@ class _Assessment:
             "biomarker_comparisons": comparisons,
             "biomarker_pareto": pareto,
         }
-        facts = self._facts(primary, pareto, values)
+        found["biomarker_changes"] = changed = list(
+            visit_tables(store, self.context.runs, subjects, baseline=self.settings.baseline)
+        )
+        facts = self._facts(primary, pareto, values) | {"visits": visit_facts(changed, subjects)}
         shown = facts["best_biomarkers"]["arm"] or self.context.arms[0]
         self.on_stage("biomarkers: map")
         found["biomarker_map"] = list(self._map(store, shown))
@@ -136,6 +141,7 @@ class _Assessment:
             probes=tuple(probe_labels(manifest, probe) for probe in self.settings.probes),
             nuisance=tuple(column for column in columns if column is not None),
             seed=self.seed,
+            visits=visits_of(manifest, self.settings),
         )
 
     def _values(self, store: FeatureStore, subjects: Subjects) -> Iterator[dict[str, Any]]:
@@ -156,7 +162,7 @@ class _Assessment:
                 found = store.read(run.id) or store.compute(run.id, images(), device=self._device())
                 now[run.arm] = found
                 with threadpool_limits(1):  # the same bits on any number of cores; small products are no slower
-                    values = list(quality(found, subjects, replicate=replicate))
+                    values = [*quality(found, subjects, replicate=replicate), *change_values(found, subjects)]
                     alike = []
                     if replicate - 1 in pairs and run.arm in before:
                         alike = list(agreement(before[run.arm], found, subjects.patients, seed=self.seed))
@@ -174,7 +180,7 @@ class _Assessment:
             found = store.read(BASELINE) or store.compute_baseline(images())
         except DataError:  # without scikit-image the baseline is left out, and the page has no row for it
             return
-        for name, probe, value in quality(found, subjects, replicate=0):
+        for name, probe, value in (*quality(found, subjects, replicate=0), *change_values(found, subjects)):
             yield {"run": None, "arm": BASELINE, "replicate": 0, "criterion": name, "probe": probe, "value": value}
 
     def _rows(self, replicate: int) -> Array:
@@ -264,6 +270,8 @@ _NEEDED = {
     "probe": "`biomarkers.probes`, and two patients or more of each of its classes in the test part",
     "nuisance": "a column of `biomarkers.nuisance` with two values or more, and two patients or more of each",
     "repeats": "ten patients or more with two images of one class in the test part",
+    "visits": "`data.group` and `data.time`, and three patients or more with images of two times in the test part",
+    "score": "`biomarkers.score`, and three patients or more with images of two times in the test part",
     "replicates": "two replicates or more with twenty images or more in the test parts of both",
 }
 

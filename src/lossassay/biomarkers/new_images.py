@@ -99,7 +99,7 @@ def open_new_images(
     unreadable = sum(len(one.paths) for one in findings if one.code == "unreadable-image")
     return NewImages(
         images=cache.images,
-        ids=tuple(_ids(rows["path"].to_list())),
+        ids=tuple(image_ids(rows["path"].to_list())),
         groups=tuple(rows["group"].to_list()),
         exams=tuple(rows["exam"].to_list()),
         labels=tuple(rows["label"].to_list()),
@@ -109,8 +109,11 @@ def open_new_images(
     )
 
 
-def _ids(paths: Sequence[str]) -> list[str]:
-    """Hash paths with a word before them: a file that is called like its patient has another hash than the patient."""
+def image_ids(paths: Sequence[str]) -> list[str]:
+    """Return a keyed hash of each path, and of a word before it.
+
+    A file that is called like its patient has another hash than the patient.
+    """
     return [str(one) for one in hash_groups([f"image {path}" for path in paths])]
 
 

@@ -16,6 +16,7 @@ from lossassay.biomarkers.probes import (
     nearest_neighbours,
     without,
 )
+from lossassay.biomarkers.visit_rows import Visits
 from lossassay.engine.spec import Array
 from lossassay.stats.agreement import concordance_correlation, intraclass_correlation
 from lossassay.stats.feature_arrays import FeatureIntervals
@@ -56,6 +57,7 @@ class Subjects:
         probes: Labels that were not trained on.
         nuisance: Labels that should not be readable.
         seed: Of folds and draws.
+        visits: When rows were taken; None: no patient was seen at two times.
     """
 
     labels: Array | None
@@ -63,6 +65,7 @@ class Subjects:
     probes: tuple[ProbeLabels, ...]
     nuisance: tuple[ProbeLabels, ...]
     seed: int
+    visits: Visits | None = None
 
 
 def quality(found: FeatureSet, subjects: Subjects, *, replicate: int) -> Values:

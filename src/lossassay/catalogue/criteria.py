@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Question = Literal["repeatability", "reproducibility", "separation", "transfer", "nuisance", "redundancy"]
+Question = Literal["repeatability", "reproducibility", "separation", "transfer", "nuisance", "redundancy", "change"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,14 +15,15 @@ class CriterionSpec:
         best: Which direction is better; None: neither is.
         definition: One line: what is measured, on what, and what a dead feature counts as.
         needs: ``"features"``, ``"classes"`` (one label per image), ``"probe"`` (``biomarkers.probes``), ``"nuisance"``
-            (``biomarkers.nuisance``), ``"repeats"`` (patients with two images of one class in the test part) or
-            ``"replicates"`` (pairs of replicates).
+            (``biomarkers.nuisance``), ``"repeats"`` (patients with two images of one class in the test part),
+            ``"replicates"`` (pairs of replicates), ``"visits"`` (patients seen at two times, ``data.time``) or
+            ``"score"`` (these, and ``biomarkers.score``).
     """
 
     question: Question
     best: Literal["high", "low"] | None
     definition: str
-    needs: Literal["features", "classes", "probe", "nuisance", "repeats", "replicates"] = "features"
+    needs: Literal["features", "classes", "probe", "nuisance", "repeats", "replicates", "visits", "score"] = "features"
 
 
 CRITERIA: dict[str, CriterionSpec] = {
@@ -157,6 +158,33 @@ CRITERIA: dict[str, CriterionSpec] = {
         "al. 2018)",
     ),
     "dead_features": CriterionSpec(question="redundancy", best="low", definition="share of features that never change"),
+    "change_per_year": CriterionSpec(
+        question="change",
+        best="high",
+        needs="visits",
+        definition="median over features of the size of the mean change per year over patients, in units of the "
+        "feature's repeatability coefficient; dead features are 0",
+    ),
+    "change_beyond": CriterionSpec(
+        question="change",
+        best="high",
+        needs="visits",
+        definition="median over features of the share of patients whose change, first time to last, exceeds the "
+        "repeatability coefficient; about 0.05 where nobody changes",
+    ),
+    "score_correlation": CriterionSpec(
+        question="change",
+        best="high",
+        needs="score",
+        definition="median over features of the size of Spearman's correlation, over patients, of the change per year "
+        "with that of a clinical score; dead features are 0",
+    ),
+    "score_level_correlation": CriterionSpec(
+        question="change",
+        best="high",
+        needs="score",
+        definition="the same of each patient's mean over visits with that of the score",
+    ),
 }
 # Criteria that can carry the verdict: those with a direction.
 PRIMARY: tuple[str, ...] = tuple(name for name, spec in CRITERIA.items() if spec.best is not None)

@@ -284,6 +284,8 @@ class BiomarkersConfig(Frozen):
     layer: str = "features"
     images: Annotated[int, Field(ge=50)] = 1000  # of a test part at most
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
+    score: str | None = None  # column of a clinical score, for patients with several visits (`data.time`)
+    time_unit: Literal["years", "days"] = "years"  # of `data.time` where it holds numbers; dates need none
 
 
 class TuningConfig(Frozen):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from lossassay.catalogue.loss_spec import Task
+from lossassay.data.visit_times import VisitTimes
 
 Kind = Literal["files", "npz", "digits", "dicom", "nifti"]
 Part = Literal["train", "validation", "test"]
@@ -66,6 +67,7 @@ class Manifest:
         names_on_disk: Path → name on disk, for the files whose name is not in Unicode normal form C.
         files: Path → names on disk of its files, for rows that are not one whole file: frames, slices, series.
         columns: Further columns of a table, with as many rows, for the audit; they go into no file.
+        visits: Time of each row since its patient's first, for change over time; None: not known, or no one came twice.
     """
 
     kind: Kind
@@ -78,6 +80,7 @@ class Manifest:
     names_on_disk: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     columns: pl.DataFrame | None = field(default=None, repr=False)
+    visits: VisitTimes | None = field(default=None, repr=False)
 
     def files_of(self, path: str) -> tuple[str, ...]:
         """Return the names on disk of the files that a row is read from, relative to the root."""
@@ -135,4 +138,5 @@ def keep_rows(manifest: Manifest, kept: Sequence[bool], findings: Sequence[Findi
         rows=rows.with_columns(row=pl.int_range(len(rows), dtype=pl.Int64)),
         findings=(*manifest.findings, *findings),
         columns=None if manifest.columns is None else manifest.columns.filter(mask),
+        visits=None if manifest.visits is None else manifest.visits.of(mask),
     )

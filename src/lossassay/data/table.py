@@ -12,11 +12,12 @@ from lossassay.data.further_columns import further_columns
 from lossassay.data.groups import hash_groups
 from lossassay.data.manifest import PART_NAMES, Finding, Manifest, manifest_rows
 from lossassay.data.names import first_few
-from lossassay.data.table_columns import Table, check_types, ranks
+from lossassay.data.table_columns import Table, check_types, moments, ranks
 from lossassay.data.table_file import TABLE_SUFFIXES, read_table
 from lossassay.data.table_groups import Belonging, belonging
 from lossassay.data.table_labels import Labels, table_labels
 from lossassay.data.table_paths import ImagePath, image_paths, kind_of
+from lossassay.data.visit_times import visit_times
 from lossassay.errors import DataError
 
 __all__ = ["TABLE_SUFFIXES", "read_table", "scan_table"]
@@ -58,7 +59,9 @@ class _Columns:
         self.sources = [sources[line] for line in lines] if sources else None
         parts = _parts(table, data)
         self.parts = [parts[line] for line in lines] if parts else None
-        times = ranks(table.column(data.time, "time"), table, data.time) if data.time else None
+        taken = moments(table.column(data.time, "time"), table, data.time) if data.time else None
+        self.moments = [taken[line] for line in lines] if taken else None
+        times = ranks(taken) if taken else None
         self.times = [times[line] for line in lines] if times else None
 
     def facts(self) -> dict[str, Sequence[Any]]:
@@ -117,6 +120,7 @@ def _manifest(
         findings=tuple(findings),
         names_on_disk={image.path: image.name for image in images if image.path != image.name},
         columns=further[pl.Series([image.line for image in images], dtype=pl.UInt32)] if further.width else None,
+        visits=visit_times(chosen(columns.moments), chosen(columns.own.groups)),
     )
 
 

@@ -108,8 +108,14 @@ def is_placeholder(cell: str | None) -> bool:
     return cell is None or cell.lower() in PLACEHOLDERS
 
 
-def ranks(cells: Sequence[str | None], table: Table, name: str) -> list[int | None]:
-    """Return the dense rank of each date or number, from 0; a cell without one is None.
+def ranks(moments: Sequence[Any]) -> list[int | None]:
+    """Return the dense rank of each date or number, from 0; None stays None."""
+    rank = {value: number for number, value in enumerate(sorted({value for value in moments if value is not None}))}
+    return [None if value is None else rank[value] for value in moments]
+
+
+def moments(cells: Sequence[str | None], table: Table, name: str) -> list[Any]:
+    """Return cells as dates, or as numbers; a cell without one is None.
 
     Args:
         cells: Dates (``2024-01-31``, also with a time, ``20240131``, ``31.01.2024``, ``2024-01``) or numbers.
@@ -133,8 +139,7 @@ def ranks(cells: Sequence[str | None], table: Table, name: str) -> list[int | No
             f"({table.where(wrong)}). Expected one kind in the whole column: dates as 2024-01-31, 20240131 or "
             "31.01.2024, or numbers. Correct them, or leave them empty."
         )
-    rank = {value: number for number, value in enumerate(sorted({value for value in values if value is not None}))}
-    return [None if value is None else rank[value] for value in values]
+    return values
 
 
 def as_date(cell: str) -> datetime.datetime | None:

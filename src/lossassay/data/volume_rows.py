@@ -93,6 +93,7 @@ def as_slices(manifest: Manifest, counts: Sequence[int | None]) -> Manifest:
         names_on_disk={},
         files=files if manifest.kind != "npz" else {},
         columns=None if manifest.columns is None else manifest.columns[of_volume],
+        visits=None if manifest.visits is None else manifest.visits.of(of_volume),
     )
 
 

@@ -113,6 +113,18 @@ ENTRIES = {
   journal = {Statistical Methods in Medical Research},
   volume = {24}, number = {1}, pages = {27--67}, year = {2015}
 }""",
+    "bland1999": """@article{bland1999,
+  author = {Bland, J. Martin and Altman, Douglas G.},
+  title = {Measuring Agreement in Method Comparison Studies},
+  journal = {Statistical Methods in Medical Research},
+  volume = {8}, number = {2}, pages = {135--160}, year = {1999}
+}""",
+    "bonett2000": """@article{bonett2000,
+  author = {Bonett, Douglas G. and Wright, Thomas A.},
+  title = {Sample Size Requirements for Estimating {P}earson, {K}endall and {S}pearman Correlations},
+  journal = {Psychometrika},
+  volume = {65}, number = {1}, pages = {23--28}, year = {2000}
+}""",
     "shrout1979": """@article{shrout1979,
   author = {Shrout, Patrick E. and Fleiss, Joseph L.},
   title = {Intraclass Correlations: Uses in Assessing Rater Reliability},

@@ -17,6 +17,8 @@ from lossassay.study.results import StudyResults
 BASELINE = "classical baseline"
 # As biomarkers.noisy_views draws them.
 _VIEWS = {"shift": "2", "rotation": "2", "scale": "2"}
+# As biomarkers.visits names where the smallest detectable change comes from.
+_COEFFICIENTS = {"repeat images": "repeats", "noisy views": "views"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Section:
         text: What it is about.
         answers: The answer, sentence by sentence.
         remarks: What to keep in mind.
+        over_time: Of change over visits; empty where no patient came twice.
         criterion: Name of the criterion that carries the verdict.
         pairs: Its verdicts.
         every: All criteria.
@@ -37,6 +40,7 @@ class Section:
     text: Markup
     answers: list[Markup]
     remarks: list[Markup]
+    over_time: list[Markup]
     criterion: str
     pairs: Table | None
     every: Table | None
@@ -55,6 +59,7 @@ def section(results: StudyResults, m: Messages) -> Section | None:
         text=m("biomarkers.text", criterion=_name(facts["criterion"], m), gloss=_gloss(facts["criterion"], m)),
         answers=list(_answers(results, facts, m)),
         remarks=list(_remarks(results, facts, m)),
+        over_time=list(_over_time(facts.get("visits"), m)),
         criterion=_name(facts["criterion"], m),
         pairs=_pairs(results, m),
         every=_every(results, m),
@@ -125,6 +130,26 @@ def _remarks(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
         yield m("biomarkers.stopped")
     if len(arm_names(results)) > 1:
         yield m("biomarkers.two_answers", level=level(facts))
+
+
+def _over_time(visits: dict[str, Any] | None, m: Messages) -> Iterator[Markup]:
+    if visits is None:
+        return
+    if not visits["subjects_high"]:
+        yield m("biomarkers.visits.too_few")
+        return
+    low, high = (formatting.count(visits[name]) for name in ("subjects_low", "subjects_high"))
+    one = m("biomarkers.visits.number", number=low)
+    several = m("biomarkers.visits.range", low=low, high=high)
+    yield m("biomarkers.visits.patients", number=one if low == high else several)
+    for source, name in _COEFFICIENTS.items():
+        if source in visits["coefficient_from"]:
+            yield m(f"biomarkers.visits.{name}")
+    yield m("biomarkers.visits.direction")
+    if visits["score"] is None:
+        yield m("biomarkers.visits.no_score")
+    else:
+        yield m("biomarkers.visits.score", score=visits["score"])
 
 
 def _pairs(results: StudyResults, m: Messages) -> Table | None:
@@ -202,8 +227,19 @@ def _methods(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
         yield m("biomarkers.methods.transfer", probes=", ".join(facts["probes"])), ()
     if facts["nuisance"]:
         yield m("biomarkers.methods.nuisance", columns=", ".join(facts["nuisance"])), ()
+    yield from _change_methods(facts.get("visits"), m)
     if len(arm_names(results)) > 1:
         yield m("biomarkers.methods.rule", criterion=_name(facts["criterion"], m), level=level(facts)), ()
+
+
+def _change_methods(visits: dict[str, Any] | None, m: Messages) -> Iterator[tuple[Markup, tuple[str, ...]]]:
+    if visits is None or not visits["subjects_high"]:
+        return
+    sources = [_COEFFICIENTS[source] for source in visits["coefficient_from"]]
+    words = " or ".join(m.text(f"biomarkers.methods.change_{name}") for name in sources)
+    yield m("biomarkers.methods.change", source=words), ("bland1999", "raunig2015")
+    if visits["score"] is not None:
+        yield m("biomarkers.methods.change_score", score=visits["score"]), ("bonett2000",)
 
 
 def _listed(names: list[str], m: Messages) -> Markup:

@@ -17,7 +17,7 @@ from lossassay.data.known_columns import (
     recognised,
 )
 from lossassay.data.manifest import PART_NAMES as KNOWN_PARTS
-from lossassay.data.table_columns import MISSING, Cells, Table, as_number, is_placeholder, ranks
+from lossassay.data.table_columns import MISSING, Cells, Table, as_number, is_placeholder, moments
 from lossassay.data.table_file import read_table
 from lossassay.errors import DataError
 from lossassay.study.proposal import Proposal
@@ -172,7 +172,7 @@ def _names_parts(table: Table, name: str) -> bool:
 
 def _has_dates(table: Table, name: str) -> bool:
     try:
-        return any(rank is not None for rank in ranks(table.column(name, "time"), table, name))
+        return any(one is not None for one in moments(table.column(name, "time"), table, name))
     except DataError:
         return False
 

@@ -157,12 +157,38 @@ LATER_TABLES: dict[str, tuple[str, ...]] = {
     ),
     # some test images of one run in the plane; method: pca, tsne
     "biomarker_map": ("arm", "method", "x", "y", "class", "source"),
+    # change over visits, one row per run and feature; no rows where no patient was seen at two times
+    "biomarker_changes": (
+        "run",
+        "arm",
+        "replicate",
+        "feature",
+        "subjects",
+        "change_per_year",
+        "change_per_year_low",
+        "change_per_year_high",
+        "coefficient",
+        "coefficient_low",
+        "coefficient_high",
+        "coefficient_from",
+        "change_in_coefficients",
+        "share_beyond",
+        "share_beyond_low",
+        "share_beyond_high",
+        "score_correlation",
+        "score_correlation_low",
+        "score_correlation_high",
+        "score_level_correlation",
+        "score_level_correlation_low",
+        "score_level_correlation_high",
+    ),
 }
 BIOMARKER_FACTS = "biomarkers.json"
 
 _TEXT_COLUMNS = frozenset(
     "code fields notes control run arm arm_a arm_b status metric scope verdict method reason class relation quantity "
-    "true predicted label init_digest order_digest criterion probe source beaten_in_both_by".split()
+    "true predicted label init_digest order_digest criterion probe source beaten_in_both_by feature "
+    "coefficient_from".split()
 )
 
 

@@ -86,6 +86,15 @@ def test_time_is_a_rank(tree: Path) -> None:
     assert [path[-1] for path in rows["path"]] == list("01234567")
 
 
+def test_times_since_the_patients_first_image_are_known(tree: Path) -> None:
+    manifest = scan(config(tree, time="StudyDate"))
+    assert manifest.visits is not None
+    assert manifest.visits.since_first.to_list() == [0, 2] * 4
+    assert (manifest.visits.unit, manifest.visits.is_coarse) == ("days", False)
+    assert scan(config(tree, time="StudyDate", group=False)).visits is None
+    assert scan(config(tree, time="Manufacturer")).visits is None  # ranked as text, and no date
+
+
 def test_exams_by_name(tree: Path) -> None:
     assert scan(config(tree, exam="series")).rows["exam"].n_unique() == 8
     assert scan(config(tree, exam="PatientID")).rows["exam"].n_unique() == 4

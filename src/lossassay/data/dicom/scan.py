@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from lossassay.config.schema import DataConfig, VolumeConfig
-from lossassay.data.dicom.belonging import asked_keywords, exams, patients, sources, times
+from lossassay.data.dicom.belonging import asked_keywords, exams, patients, sources, times, values_of
 from lossassay.data.dicom.extra import require_pydicom
 from lossassay.data.dicom.files import has_dicom_name, has_other_name, is_dicom_file
 from lossassay.data.dicom.findings import header_findings, ignored_findings, unreadable_findings
@@ -22,6 +22,7 @@ from lossassay.data.dicom.series import of_volumes, volumes
 from lossassay.data.groups import hash_groups
 from lossassay.data.manifest import Finding, Manifest, manifest_rows
 from lossassay.data.names import join_path
+from lossassay.data.visit_times import VisitTimes, moments_of, visit_times
 from lossassay.errors import DataError
 
 
@@ -157,6 +158,7 @@ def _manifest(root: Path, data: DataConfig, labelled: Labelled, findings: Sequen
         findings=(*findings, *unknown),
         files={row.path: row.files for row in rows if row.files != (row.path,)},
         columns=_further_columns(rows, labelled, data),
+        visits=_visits(rows, labelled, data, identifiers),
     )
 
 
@@ -197,6 +199,16 @@ def _table(rows: Sequence[_Row], labelled: Labelled, data: DataConfig, groups: S
         times=None if ranks is None else [ranks[place] for place in places],
         frames=[row.frame for row in rows],
     )
+
+
+def _visits(
+    rows: Sequence[_Row], labelled: Labelled, data: DataConfig, identifiers: Sequence[str | None]
+) -> VisitTimes | None:
+    """Return the times since each patient's first object; None where what data.time names is no date and no number."""
+    moments = None if data.time is None else moments_of(values_of(labelled, data.time, "time"))
+    if moments is None:
+        return None
+    return visit_times([moments[row.place] for row in rows], [identifiers[row.place] for row in rows])
 
 
 def _further_columns(rows: Sequence[_Row], labelled: Labelled, data: DataConfig) -> pl.DataFrame | None:

@@ -88,9 +88,16 @@ def _expanded(manifest: Manifest, data: DataConfig, paths: Sequence[str]) -> Man
         for path, (row, frame) in zip(rows["path"].to_list(), chosen, strict=True)
         if frame is not None
     }
-    columns = None if manifest.columns is None else manifest.columns[[row for row, _ in chosen]]
-    all_findings = (*manifest.findings, *findings)
-    return replace(manifest, kind="dicom", rows=rows, files=files, columns=columns, findings=all_findings)
+    taken = [row for row, _ in chosen]
+    return replace(
+        manifest,
+        kind="dicom",
+        rows=rows,
+        files=files,
+        columns=None if manifest.columns is None else manifest.columns[taken],
+        visits=None if manifest.visits is None else manifest.visits.of(taken),
+        findings=(*manifest.findings, *findings),
+    )
 
 
 def _image_header(manifest: Manifest, path: str) -> Header:

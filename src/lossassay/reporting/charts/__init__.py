@@ -5,6 +5,7 @@ from collections.abc import Callable
 from lossassay.reporting.charts.biomarkers import (
     biomarker_map,
     biomarker_pareto,
+    biomarkers_change,
     biomarkers_repeatability,
     biomarkers_transfer,
 )
@@ -37,5 +38,6 @@ FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "biomarker_pareto": biomarker_pareto,
     "biomarkers_repeatability": biomarkers_repeatability,
     "biomarkers_transfer": biomarkers_transfer,
+    "biomarkers_change": biomarkers_change,
     "biomarker_map": biomarker_map,
 }

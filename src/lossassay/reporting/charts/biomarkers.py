@@ -1,4 +1,4 @@
-"""Features as biomarkers: repeatability, separation against transfer, the Pareto chart, a map of images."""
+"""Features as biomarkers: repeatability, change, separation against transfer, the Pareto chart, a map of images."""
 
 from typing import Any
 
@@ -33,7 +33,23 @@ _MAP_PX = 250
 
 def biomarkers_repeatability(results: StudyResults, messages: Messages) -> Figure | None:
     """Draw ICC of each arm with its interval, and of the classical baseline."""
-    table = results.later("biomarkers").filter(pl.col("criterion") == "repeatability", pl.col("estimate").is_not_null())
+    scale = alt.Scale(domainMax=1)
+    return _by_arm(results, messages, ("biomarkers_repeatability", "repeatability"), (_GOOD, _EXCELLENT), scale)
+
+
+def biomarkers_change(results: StudyResults, messages: Messages) -> Figure | None:
+    """Draw the change per year of each arm's features beside the smallest detectable change; needs visits."""
+    return _by_arm(
+        results, messages, ("biomarkers_change", "change_per_year"), (1.0,), alt.Scale(zero=True, padding=60)
+    )
+
+
+def _by_arm(
+    results: StudyResults, messages: Messages, names: tuple[str, str], steps: tuple[float, ...], scale: alt.Scale
+) -> Figure | None:
+    """Draw one criterion, a row for each arm and for the classical baseline, with dashed lines at some steps."""
+    name, criterion = names
+    table = results.later("biomarkers").filter(pl.col("criterion") == criterion, pl.col("estimate").is_not_null())
     if results.biomarkers is None or table.is_empty():
         return None
     rows = table.with_columns(
@@ -42,15 +58,25 @@ def biomarkers_repeatability(results: StudyResults, messages: Messages) -> Figur
         .otherwise("arm")
         .alias("label"),
         order=pl.int_range(len(table)),
-        **{f"{name}_text": pl.Series(map(criterion_value, table[name])) for name in ("estimate", "low", "high")},
+        **{f"{end}_text": pl.Series(map(criterion_value, table[end])) for end in ("estimate", "low", "high")},
     ).drop("arm", "criterion", "sd")
+    x = alt.X("estimate:Q", title=messages.text(f"chart.{name}.axis"), scale=scale)
+    return Figure(
+        name=name,
+        table="biomarkers",
+        title=messages.text(f"chart.{name}.title"),
+        subtitle=messages.text(f"chart.{name}.subtitle", level=level(results.facts)),
+        chart=_rows_with_intervals(rows, messages, x, steps),
+    )
+
+
+def _rows_with_intervals(rows: pl.DataFrame, messages: Messages, x: alt.X, steps: tuple[float, ...]) -> Any:
     data = inline(rows)
     tooltip = tooltips(messages, label="arm", estimate_text="mean", low_text="low", high_text="high")
     base = alt.Chart(data).encode(y=row_position(), tooltip=tooltip)
-    x = alt.X("estimate:Q", title=messages.text("chart.biomarkers_repeatability.axis"), scale=alt.Scale(domainMax=1))
     rule = alt.Chart(data).mark_rule(strokeDash=[4, 3], color=role("muted"))
     layers = [
-        *(rule.encode(x=alt.datum(step)) for step in (_GOOD, _EXCELLENT)),
+        *(rule.encode(x=alt.datum(step)) for step in steps),
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=3, color=role("ink"), yOffset=_MARK_DROP_PX)
         .encode(x=alt.X("low:Q"), x2="high:Q"),
@@ -62,13 +88,7 @@ def biomarkers_repeatability(results: StudyResults, messages: Messages) -> Figur
             x=alt.value("width"), text="estimate_text:N"
         ),
     ]
-    return Figure(
-        name="biomarkers_repeatability",
-        table="biomarkers",
-        title=messages.text("chart.biomarkers_repeatability.title"),
-        subtitle=messages.text("chart.biomarkers_repeatability.subtitle", level=level(results.facts)),
-        chart=alt.layer(*layers).properties(width=WIDTH_PX, height=len(rows) * _ROW_PX),
-    )
+    return alt.layer(*layers).properties(width=WIDTH_PX, height=len(rows) * _ROW_PX)
 
 
 def biomarkers_transfer(results: StudyResults, messages: Messages) -> Figure | None:
