@@ -193,25 +193,27 @@ def explain(
     arm: str | None = None,
     device: str = "cpu",
     options: ExplainOptions | None = None,
-    on_stage: Callable[[str], None] = lambda words: None,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Explanation:
-    """Make heat maps of a run: of image files, of rows of its study, or of a gallery of its test images.
+    """Make heat maps of a run: of new images, of rows of its study, or of a gallery of its test images.
 
     Args:
         run: Folder of a run, or an out folder: then the run that was best on its validation part.
-        images: Image files; without them and without rows, the gallery.
+        images: New images, read as `extract` reads them; without them and without rows, the gallery.
         out: Folder for the page, pictures, maps and tables; None: nothing is written.
         rows: Rows of the study.
         arm: With an out folder, the arm whose best run is taken.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         options: Methods, class, measures of worth, marked regions.
-        on_stage: Called with a few words before each step.
+        on_progress: Called with what is done in a few words, the images done and in all.
 
     Raises:
         OutFolderError: If there is no such run, its images were changed, or nothing can be written.
-        DataError: If an image cannot be read or is of another kind, or captum is missing.
+        DataError: If an image is of another kind, none can be read, or captum is missing.
     """
-    found = explain_run(load_run(run, arm=arm, device=device), images, rows=rows, options=options, on_stage=on_stage)
+    found = explain_run(
+        load_run(run, arm=arm, device=device), images, rows=rows, options=options, on_progress=on_progress
+    )
     if out is not None:
         write_explanation(found, Path(out))
     return found

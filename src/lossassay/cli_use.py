@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay.printing import print_json, print_table, say
+from lossassay.printing import print_json, print_table, say_findings
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="OUT/runs/ID, or an out folder: its best run then.")]
 Images = Annotated[
@@ -82,7 +82,7 @@ def extract(
         if found.patients_path is not None:
             typer.echo(f"{found.patients_path}: {found.patients:,} patients")
         typer.echo(f"Model card: {card}")
-    _end(found.findings, found.left_out)
+    say_findings(found.findings, found.left_out)
 
 
 def predict(
@@ -119,7 +119,7 @@ def predict(
     else:
         typer.echo(f"{out}: {len(found.table):,} predictions")
         _print_points(found)
-    _end(found.findings, found.left_out)
+    say_findings(found.findings, found.left_out)
 
 
 def fit(
@@ -158,17 +158,6 @@ def _display(doing: str) -> AbstractContextManager[Any]:
     from lossassay.progress import ImagesDisplay
 
     return ImagesDisplay(doing)
-
-
-def _end(findings: Sequence[Any], left_out: int) -> None:
-    """Say what came up, with the files that cannot be read; exit code 1 if there are some."""
-    for one in findings:
-        say(f"{one.code}: {one.message} {one.advice}")
-        if one.severity == "issue":
-            for path in one.paths:
-                say(f"  {path}")
-    if left_out:
-        raise typer.Exit(1)
 
 
 def _findings_as_data(findings: Sequence[Any]) -> list[dict[str, str]]:

@@ -181,6 +181,7 @@ class _View:
             if any(one.what == what for one in found.measures)
         ]
         self.notes = found.notes
+        self.findings = [f"{one.message} {one.advice}" for one in found.findings]
         self.measured = m.counted("count.images", found.measured_images) if found.measured_images else ""
         self.version = _version()
 
@@ -269,4 +270,8 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "images": image_table(explanation).to_dicts(),
         "worth": json.loads(measure_table(explanation.measures).write_json()),
         "notes": list(explanation.notes),
+        "left_out": explanation.left_out,
+        "findings": [
+            {"code": one.code, "severity": one.severity, "message": one.message} for one in explanation.findings
+        ],
     }
