@@ -9,6 +9,8 @@ import polars as pl
 
 from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
 from lossassay.biomarkers.assess import assess
+from lossassay.biomarkers.heatmaps import require_captum
+from lossassay.biomarkers.report_gallery import make_report_gallery
 from lossassay.config import DataConfig, Study, load_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data import cache as image_cache
@@ -160,9 +162,12 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
+    if resolved.biomarkers is not None and resolved.biomarkers.heatmaps:
+        require_captum()  # before hours of training
     run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
     if resolved.biomarkers is not None and resolved.biomarkers.enabled:
         assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
+        _draw_heatmaps(Path(out), resolved.biomarkers, progress)
     return _drawn(Path(out), progress)
 
 
@@ -418,7 +423,14 @@ def biomarkers(
     progress = progress or Progress()
     read_plan(Path(folder))
     assess(Path(folder), settings, on_decoding=progress.on_decoding, on_stage=progress.on_stage)
+    _draw_heatmaps(Path(folder), settings or load_study(Path(folder) / "study.toml").biomarkers, progress)
     return report(folder)
+
+
+def _draw_heatmaps(folder: Path, settings: BiomarkersConfig | None, progress: Progress) -> None:
+    if settings is not None and settings.heatmaps:
+        progress.on_stage("heat maps")
+        make_report_gallery(folder)
 
 
 def _data_of(path: str | Path) -> DataConfig:

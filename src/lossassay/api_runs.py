@@ -15,11 +15,14 @@ from lossassay.biomarkers.feature_table import check_suffix
 from lossassay.biomarkers.features import FEATURES
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.model_card import card_facts
+from lossassay.biomarkers.report_gallery import make_report_gallery
 from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
+from lossassay.reporting.page import write_report
 from lossassay.study.progress import Progress
+from lossassay.study.results import load_results
 
 __all__ = ["ExplainOptions", "Explanation", "explain", "export", "extract", "fit", "predict"]
 
@@ -197,10 +200,13 @@ def explain(
 ) -> Explanation:
     """Make heat maps of a run: of new images, of rows of its study, or of a gallery of its test images.
 
+    The gallery of a whole out folder (no arm named) also goes into its report, which is drawn again: see
+    `make_report_gallery`.
+
     Args:
         run: Folder of a run, or an out folder: then the run that was best on its validation part.
         images: New images, read as `extract` reads them; without them and without rows, the gallery.
-        out: Folder for the page, pictures, maps and tables; None: nothing is written.
+        out: Folder for the page, pictures, maps and tables; None: none of them is written.
         rows: Rows of the study.
         arm: With an out folder, the arm whose best run is taken.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -216,4 +222,7 @@ def explain(
     )
     if out is not None:
         write_explanation(found, Path(out))
+    if not images and not rows and arm is None and (Path(run) / "facts.json").is_file():
+        make_report_gallery(Path(run), device=device, on_progress=on_progress)
+        write_report(load_results(run))
     return found

@@ -21,6 +21,8 @@ from lossassay.errors import DataError, OutFolderError, did_you_mean
 from lossassay.study.plan import label_array
 from lossassay.study.store import Store
 
+__all__ = ["ExplainOptions", "explain_run", "study_images"]
+
 LARGEST_PAGE = 200  # images; more would make a page that nobody can open
 
 

@@ -64,7 +64,7 @@ def randomisation(
         before = heatmaps(run, images, classes, method=method, options=options)
     generator = torch.Generator().manual_seed(seed)
     model = copy.deepcopy(run.model)
-    found = []
+    found: list[Randomised] = []
     for name in reversed([name for name, _ in stages(run.model)]):
         _mix(model.get_submodule(name), generator)
         after = heatmaps(run, images, classes, method=method, options=options, model=model)

@@ -284,6 +284,7 @@ class BiomarkersConfig(Frozen):
     layer: str = "features"
     images: Annotated[int, Field(ge=50)] = 1000  # of a test part at most
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
+    heatmaps: bool = False  # a gallery of test images with Grad-CAM in the report; needs the extra explain
 
 
 class TuningConfig(Frozen):
