@@ -25,7 +25,7 @@ LEFT, RIGHT, EMPTY = "0,0,16,32", "16,0,32,32", ",,,"
 def boxed_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The out folder of a study on class folders whose replicates share test images."""
     folder = tmp_path_factory.mktemp("boxed")
-    images = write_images(folder / "images")
+    images = write_images(folder / "images", per_class=40)
     study = small_study(
         images, arms=[{"loss": "categorical_crossentropy"}], biomarkers={"heatmaps": True, "images": 50}
     )

@@ -23,7 +23,7 @@ def test_it_stands_after_the_predictions_and_everything_is_escaped(tmp_path: Pat
     assert re.findall("<h4>(.*?)</h4>", section) == ["Right and confident", "Wrong and confident", "Undecided"]
     assert section.count("<img ") == 3
     assert "Row 17: &lt;b&gt;ill" in section
-    assert "score 1.25, probability 0.875; labelled" in section
+    assert "score 1.25, probability 87.5\u202f%; labelled" in section
     assert "<b>ill" not in section
     assert "no finding" in section  # the third image has an empty label
 
