@@ -16,11 +16,14 @@ from lossassay.biomarkers.feature_table import check_suffix
 from lossassay.biomarkers.features import FEATURES
 from lossassay.biomarkers.loaded_run import Replicate, load_run
 from lossassay.biomarkers.model_card import card_facts
+from lossassay.biomarkers.report_gallery import make_report_gallery
 from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
+from lossassay.reporting.page import write_report
 from lossassay.study.progress import Progress
+from lossassay.study.results import load_results
 
 __all__ = ["ChangeColumns", "ExplainOptions", "Explanation", "change", "explain", "export", "extract", "fit", "predict"]
 
@@ -239,27 +242,33 @@ def explain(
     replicate: Replicate = "median",
     device: str = "cpu",
     options: ExplainOptions | None = None,
-    on_stage: Callable[[str], None] = lambda words: None,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Explanation:
-    """Make heat maps of a run: of image files, of rows of its study, or of a gallery of its test images.
+    """Make heat maps of a run: of new images, of rows of its study, or of a gallery of its test images.
+
+    The gallery of a whole out folder (no arm named) also goes into its report, which is drawn again: see
+    `make_report_gallery`.
 
     Args:
         run: As for `extract`.
-        images: Image files; without them and without rows, the gallery.
-        out: Folder for the page, pictures, maps and tables; None: nothing is written.
+        images: New images, read as `extract` reads them; without them and without rows, the gallery.
+        out: Folder for the page, pictures, maps and tables; None: none of them is written.
         rows: Rows of the study.
         arm: As for `extract`.
         replicate: As for `extract`.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         options: Methods, class, measures of worth, marked regions.
-        on_stage: Called with a few words before each step.
+        on_progress: Called with what is done in a few words, the images done and in all.
 
     Raises:
         OutFolderError: If there is no such run, its images were changed, or nothing can be written.
-        DataError: If an image cannot be read or is of another kind, or captum is missing.
+        DataError: If an image is of another kind, none can be read, or captum is missing.
     """
     loaded = load_run(run, arm=arm, replicate=replicate, device=device)
-    found = explain_run(loaded, images, rows=rows, options=options, on_stage=on_stage)
+    found = explain_run(loaded, images, rows=rows, options=options, on_progress=on_progress)
     if out is not None:
         write_explanation(found, Path(out))
+    if not images and not rows and arm is None and (Path(run) / "facts.json").is_file():
+        make_report_gallery(Path(run), device=device, on_progress=on_progress)
+        write_report(load_results(run))
     return found

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lossassay.cli_run_choice import Arm, Device, Replicate, Run
-from lossassay.printing import print_json, print_table, say
+from lossassay.printing import print_json, print_table, say_findings
 
 Share = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Of the occlusion, by the side of the image.")]
 
@@ -21,7 +21,8 @@ def add_commands(app: typer.Typer) -> None:
 def explain(
     run: Run,
     images: Annotated[
-        list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Image files; none: a gallery of test images.")
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="New images: files, folders, tables; none: a gallery of test images."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page, pictures, maps and tables.")] = Path(
         "explained"
@@ -50,38 +51,42 @@ def explain(
     device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Heat maps: where in an image a run sees a class, with what the maps are worth; needs the extra `explain`."""
+    """Heat maps: where a run sees a class, with their worth (extra `explain`); exit code 1 if images are unreadable."""
     from lossassay import api
     from lossassay.biomarkers.heatmaps import HeatmapOptions
+    from lossassay.progress import StepsDisplay
     from lossassay.reporting.explain_page import as_data
 
     shares = {"window_share": window_share, "stride_share": stride_share}
     maps = HeatmapOptions(
         layer=layer, steps=steps, **{name: share for name, share in shares.items() if share is not None}
     )
-    found = api.explain(
-        run,
-        images or (),
-        out,
-        rows=row or (),
-        arm=arm,
-        replicate=replicate,
-        device=device,
-        options=api.ExplainOptions(
-            methods=tuple(dict.fromkeys(method or ("grad_cam",))),
-            maps=maps,
-            of_class=of_class,
-            images_per_kind=images_per_kind,
-            worth=worth,
-            worth_images=worth_images,
-            regions=regions,
-        ),
-        on_stage=lambda words: say(f"{words} ..."),
-    )
+    with StepsDisplay() as display:
+        found = api.explain(
+            run,
+            images or (),
+            out,
+            rows=row or (),
+            arm=arm,
+            replicate=replicate,
+            device=device,
+            options=api.ExplainOptions(
+                methods=tuple(dict.fromkeys(method or ("grad_cam",))),
+                maps=maps,
+                of_class=of_class,
+                images_per_kind=images_per_kind,
+                worth=worth,
+                worth_images=worth_images,
+                regions=regions,
+            ),
+            on_progress=display.on_progress,
+        )
     if as_json:
-        return print_json(as_data(found) | {"page": str(out / "explain.html")})
-    _print(found)
-    typer.echo(str(out / "explain.html"))
+        print_json(as_data(found) | {"page": str(out / "explain.html")})
+    else:
+        _print(found)
+        typer.echo(str(out / "explain.html"))
+    say_findings(found.findings, found.left_out)
 
 
 def _print(found: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lossassay.cli_run_choice import Arm, Device, Replicate, Run, say_run
-from lossassay.printing import print_json, print_table, say
+from lossassay.printing import print_json, print_table, say_findings
 
 Images = Annotated[
     str, typer.Argument(metavar="PATH", help="A folder, a table, one image, an .npz file, DICOM files, or digits.")
@@ -84,7 +84,7 @@ def extract(
         if found.patients_path is not None:
             typer.echo(f"{found.patients_path}: {found.patients:,} patients")
         typer.echo(f"Model card: {card}")
-    _end(found.findings, found.left_out)
+    say_findings(found.findings, found.left_out)
 
 
 def predict(
@@ -124,7 +124,7 @@ def predict(
     else:
         typer.echo(f"{out}: {len(found.table):,} predictions")
         _print_points(found)
-    _end(found.findings, found.left_out)
+    say_findings(found.findings, found.left_out)
 
 
 def fit(
@@ -163,17 +163,6 @@ def _display(doing: str) -> AbstractContextManager[Any]:
     from lossassay.progress import ImagesDisplay
 
     return ImagesDisplay(doing)
-
-
-def _end(findings: Sequence[Any], left_out: int) -> None:
-    """Say what came up, with the files that cannot be read; exit code 1 if there are some."""
-    for one in findings:
-        say(f"{one.code}: {one.message} {one.advice}")
-        if one.severity == "issue":
-            for path in one.paths:
-                say(f"  {path}")
-    if left_out:
-        raise typer.Exit(1)
 
 
 def _findings_as_data(findings: Sequence[Any]) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ LossassayError            a message for people; the command line prints it and l
 ├── StudyFileError        study.toml: every problem found, all at once
 ├── UnknownNameError      a loss, model, metric or column that does not exist, with the nearest that does
 ├── DataError             the images, the table, the labels or the split
+│   └── UnreadableError   not one of the images can be read
 ├── LabelError            labels that do not fit the loss
 ├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
@@ -41,6 +42,20 @@ class UnknownNameError(LossassayError):
 
 class DataError(LossassayError):
     """Images, tables, labels or splits that cannot be used."""
+
+
+class UnreadableError(DataError):
+    """Images of which not one can be read.
+
+    Args:
+        place: Where they are, in words.
+        reasons: Why, in sentences.
+        advice: What to do.
+    """
+
+    def __init__(self, place: str, reasons: str, advice: str) -> None:
+        self.reasons = reasons
+        super().__init__(f"No image {place} can be read. {reasons} {advice}")
 
 
 class LabelError(LossassayError):

@@ -29,3 +29,14 @@ def print_json(value: Any) -> None:
 def say(message: str) -> None:
     """Print a message for people."""
     typer.echo(message, err=True)
+
+
+def say_findings(findings: Sequence[Any], left_out: int) -> None:
+    """Say what came up while images were read, with the files that cannot be read; exit code 1 if there are some."""
+    for one in findings:
+        say(f"{one.code}: {one.message} {one.advice}")
+        if one.severity == "issue":
+            for path in one.paths:
+                say(f"  {path}")
+    if left_out:
+        raise typer.Exit(1)

@@ -199,3 +199,36 @@ class ImagesDisplay:
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
         self._bars.update(self._tasks[what], completed=done)
+
+
+class StepsDisplay:
+    """Shows one bar for each step of a longer job, with the time left; on anything but a terminal, a line for each."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "StepsDisplay":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def on_progress(self, step: str, done: int, total: int) -> None:
+        """Show how much of a step is done."""
+        if step not in self._tasks:
+            self._tasks[step] = self._bars.add_task(step, total=total)
+            if not self._console.is_terminal:
+                self._console.print(f"{step} ...", markup=False, highlight=False, soft_wrap=True)
+        self._bars.update(self._tasks[step], completed=done, total=total)

@@ -212,7 +212,7 @@ def test_nothing_to_read(run: LoadedRun, tmp_path: Path, name: str, said: str) -
 
 def test_only_unreadable_images(run: LoadedRun, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG nonsense")
-    with pytest.raises(DataError, match=r"No image below .* can be read\. 1 of 1 image files are truncated"):
+    with pytest.raises(DataError, match=r"No image in .* can be read\. 1 of 1 image files are truncated"):
         open_new_images(run, tmp_path)
 
 

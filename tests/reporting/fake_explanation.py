@@ -1,10 +1,14 @@
 """An explanation whose page needs every sentence."""
 
+import dataclasses
+
 import numpy as np
 from PIL import Image
 
 from lossassay.biomarkers.explanation import ExplainedImage, Explanation, Measure
+from lossassay.biomarkers.gallery_file import write_gallery
 from lossassay.biomarkers.map_statistics import MapStatistic
+from lossassay.study.results import StudyResults
 
 METHODS = (
     {"method": "grad_cam", "title": "Grad-CAM", "paper": "Selvaraju 2017", "layer": "features.1"},
@@ -76,3 +80,11 @@ def fake_explanation(*, measured: bool = True) -> Explanation:
 def fake_heatmaps(explanation: Explanation) -> dict[tuple[int, str], Image.Image]:
     picture = Image.new("RGB", (20, 10))
     return {(one.number, method["method"]): picture for one in explanation.images for method in explanation.methods}
+
+
+def with_heatmaps(results: StudyResults) -> StudyResults:
+    """Write a gallery of heat maps into the folder of results, about their first run."""
+    found, run = fake_explanation(measured=False), results.tables["runs"].row(0, named=True)
+    own = {"run": run["run"], "arm": run["arm"], "replicate": run["replicate"]}
+    write_gallery(results.folder, dataclasses.replace(found, run=dict(found.run) | own, images=found.images[:3]))
+    return results

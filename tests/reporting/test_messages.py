@@ -34,7 +34,7 @@ from lossassay.study.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_card import fake_card
-from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps
+from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps, with_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 from tests.reporting.test_charts import data_sets
 
@@ -67,6 +67,7 @@ def changed_facts(results: StudyResults, **facts: Any) -> StudyResults:
 def whole_pages(folder: Path) -> Iterator[StudyResults]:
     """Studies whose pages together need every sentence but those of single verdicts."""
     base = fake_results(folder, arms=4)
+    with_heatmaps(base)
     yield changed_facts(base, paper=PAPER, runs_planned=99, runs_diverged=1, runs_failed=2)
     yield fake_results(folder, arms=2, multi_label=True, pictures=False)
     yield fake_results(folder, arms=2, replicates=1, margin=None, pictures=False)

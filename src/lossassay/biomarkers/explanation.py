@@ -1,10 +1,11 @@
 """What `lossassay explain` found, as plain records without torch, for the page and for files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lossassay.biomarkers.map_statistics import MapStatistic
+from lossassay.data.manifest import Finding
 from lossassay.engine.spec import Array
 
 
@@ -13,9 +14,9 @@ class ExplainedImage:
     """One image with its maps.
 
     Args:
-        row: Of the study; None for a file that the user named.
+        row: Of the study; None for a new image.
         number: From 1, in the order of the page.
-        kind: ``"right"``, ``"wrong"``, ``"undecided"``, ``"row"`` (asked for by row) or ``"given"`` (a file).
+        kind: ``"right"``, ``"wrong"``, ``"undecided"``, ``"row"`` (asked for by row) or ``"given"`` (new).
         label: Name of the true class, findings joined; None where it is not known.
         of_class: Name of the class that the maps are about.
         score: Of that class, before softmax or sigmoid.
@@ -68,6 +69,8 @@ class Explanation:
         measures: What maps are worth; empty where that was not asked for.
         measured_images: How many images the measures are over.
         notes: What could not be measured, and why.
+        findings: What came up while new images were read; only their messages go on the page, which have no file names.
+        left_out: How many new images cannot be read.
     """
 
     run: Mapping[str, Any]
@@ -76,4 +79,6 @@ class Explanation:
     methods: tuple[Mapping[str, Any], ...]
     measures: tuple[Measure, ...] = ()
     measured_images: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    left_out: int = 0

@@ -1,9 +1,8 @@
 """Two questions to any kind of map: does it need what was learnt, and do replicates agree on it?"""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import torch
@@ -41,6 +40,8 @@ def randomisation(
     options: HeatmapOptions | None = None,
     groups: Array | None = None,
     seed: int = 0,
+    before: Array | None = None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[Randomised, ...]:
     """Mix up the weights of the network, from the scores down to the image, and compare the maps at each step.
 
@@ -56,14 +57,18 @@ def randomisation(
         options: How maps are made.
         groups: Patient of each image, [M].
         seed: Of the permutations.
+        before: Maps of the trained network, where they are known already.
+        on_progress: Called with the maps made with random weights.
     """
-    before = heatmaps(run, images, classes, method=method, options=options)
+    if before is None:
+        before = heatmaps(run, images, classes, method=method, options=options)
     generator = torch.Generator().manual_seed(seed)
     model = copy.deepcopy(run.model)
-    found = []
+    found: list[Randomised] = []
     for name in reversed([name for name, _ in stages(run.model)]):
         _mix(model.get_submodule(name), generator)
         after = heatmaps(run, images, classes, method=method, options=options, model=model)
+        on_progress(len(images) * (len(found) + 1))
         likeness, absolute = (
             mean_over_images(np.array([rank_correlation(*two) for two in zip(*pair, strict=True)]), groups)
             for pair in ((before, after), (np.abs(before), np.abs(after)))
@@ -106,11 +111,14 @@ def replicate_agreement(
     options: HeatmapOptions | None = None,
     groups: Array | None = None,
     most_images: int = 32,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MapStatistic:
     """Return how well the maps of replicates of one arm agree on images that are in the test part of both.
 
-    Every pair of replicates is compared on its common test images, by Spearman's correlation of the maps of the true
-    class; pairs are averaged for each image. Replicates share no seed, so this is what a new training would change.
+    Each replicate is compared with the next one, and the last with the first, on their common test images, by
+    Spearman's correlation of the maps of the true class; pairs are averaged for each image. Replicates share no seed,
+    so this is what a new training would change. Three replicates make all pairs; the cost grows with their number and
+    not with its square.
 
     Args:
         runs: Two or more replicates of one arm.
@@ -120,6 +128,7 @@ def replicate_agreement(
         options: How maps are made.
         groups: Patient of each image of the study, [N]; None: not known.
         most_images: Of one pair, evenly spread.
+        on_progress: Called with the maps made, and in all.
 
     Raises:
         DataError: If there are fewer than two runs, or no image is in two test parts.
@@ -130,11 +139,14 @@ def replicate_agreement(
             "Expected two or more. Raise evidence.replicates and run the study again."
         )
     values: dict[int, list[float]] = {}
-    for rows, first, second in _pairs(runs, most_images):
-        maps = [
-            heatmaps(run, np.asarray(images[rows]), labels[rows], method=method, options=options)
-            for run in (first, second)
-        ]
+    pairs = list(_pairs(runs, most_images))
+    done, total = 0, sum(2 * len(rows) for rows, _, _ in pairs)
+    for rows, *pair in pairs:
+        maps = []
+        for run in pair:
+            maps.append(heatmaps(run, np.asarray(images[rows]), labels[rows], method=method, options=options))
+            done += len(rows)
+            on_progress(done, total)
         for row, *two in zip(rows.tolist(), *maps, strict=True):
             values.setdefault(row, []).append(rank_correlation(*two))
     if not values:
@@ -154,7 +166,9 @@ def _mean(values: list[float]) -> float:
 
 def _pairs(runs: Sequence[LoadedRun], most: int) -> Iterator[tuple[Array, LoadedRun, LoadedRun]]:
     parts = [run.parts() == 2 for run in runs]
-    for first, second in combinations(range(len(runs)), 2):
+    count = len(runs)
+    ring = dict.fromkeys(tuple(sorted((first, (first + 1) % count))) for first in range(count))
+    for first, second in sorted(ring):
         rows = np.flatnonzero(parts[first] & parts[second])
         if len(rows):
             rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]

@@ -7,6 +7,7 @@ alone: a network that is sure of anything has large areas for every map. So each
 in random order, and for the same map moved elsewhere in the image, which is as smooth as the map.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,8 @@ def worth(
     groups: Array | None = None,
     steps: int = 32,
     seed: int = 0,
+    random_areas: dict[str, Array] | None = None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[CurveWorth, ...]:
     """Measure maps by insertion and deletion, beside two kinds of map that know nothing.
 
@@ -65,6 +68,9 @@ def worth(
         groups: Patient of each image, [M]; None: every image is one of its own. Intervals draw whole patients.
         steps: Points of a curve, besides its start.
         seed: Of the random maps.
+        random_areas: By curve, the areas of random places; filled by the first call, and used by further calls with
+            the same images, classes, steps and seed, whatever their maps.
+        on_progress: Called with the images done.
 
     Raises:
         DataError: If there is no image, or there are fewer than two steps.
@@ -76,21 +82,21 @@ def worth(
         )
     generator = np.random.default_rng(seed)
     compared = {"area": maps, **random_maps(maps, generator)}
+    known = {} if random_areas is None else random_areas
+    areas: dict[tuple[str, str], list[float]] = {(curve, name): [] for curve in CURVES for name in compared}
+    for k in range(len(images)):
+        for curve, name in areas:
+            if name != "random" or curve not in known:
+                of = compared[name][k]
+                areas[curve, name].append(area(run, images[k], of, int(classes[k]), curve=curve, steps=steps))
+        on_progress(k + 1)
     found = []
-    for curve in CURVES:
-        areas = {
-            name: np.array(
-                [area(run, images[k], of[k], int(classes[k]), curve=curve, steps=steps) for k in range(len(images))]
-            )
-            for name, of in compared.items()
-        }
-        sign = 1.0 if curve == "insertion" else -1.0
-        gains = {f"gain_over_{name}": sign * (areas["area"] - areas[name]) for name in ("random", "moved")}
-        found.append(
-            CurveWorth(
-                curve=curve, **{name: mean_over_images(values, groups) for name, values in (areas | gains).items()}
-            )
-        )
+    for curve, sign in (("deletion", -1.0), ("insertion", 1.0)):
+        random = known.setdefault(curve, np.array(areas[curve, "random"]))
+        own = {"area": np.array(areas[curve, "area"]), "random": random, "moved": np.array(areas[curve, "moved"])}
+        gains = {f"gain_over_{name}": sign * (own["area"] - own[name]) for name in ("random", "moved")}
+        means = {name: mean_over_images(values, groups) for name, values in (own | gains).items()}
+        found.append(CurveWorth(curve=curve, **means))
     return tuple(found)
 
 

@@ -97,6 +97,7 @@ def heatmaps(
     method: str = "grad_cam",
     options: HeatmapOptions | None = None,
     model: nn.Module | None = None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> Array:
     """Return one map for each image: large where the image speaks for the class, below 0 where against it.
 
@@ -107,6 +108,7 @@ def heatmaps(
         method: A name of `METHODS`.
         options: How.
         model: In place of the run's own network, a changed copy of it.
+        on_progress: Called with the images done.
 
     Returns:
         float32 [M H W] or [M D H W].
@@ -127,7 +129,19 @@ def heatmaps(
         targets = torch.as_tensor(np.asarray(classes[own], dtype=np.int64), device=run.device)
         pixels = run.normalised(np.asarray(images[own]))
         found.append(METHODS[method].maps(network, pixels, targets, options).detach().float().cpu().numpy())
+        on_progress(first + len(targets))
     return np.concatenate(found) if found else np.zeros((0, *images.shape[1:-1]), dtype=np.float32)
+
+
+@torch.inference_mode()
+def class_scores(run: LoadedRun, images: Array) -> tuple[Array, Array]:
+    """Return the score and the probability of every class, [M K] each."""
+    network, found, raw = ClassScores(run).eval(), [], []
+    for first in range(0, len(images), 64):
+        pixels = run.normalised(np.asarray(images[first : first + 64]))
+        found.append(network(pixels).cpu().numpy())
+        raw.append(run.model(pixels).float().cpu().numpy())
+    return np.concatenate(found), run.probabilities(np.concatenate(raw))
 
 
 def require_captum() -> None:

@@ -44,7 +44,7 @@ def mean_over_images(values: Array, groups: Array | None = None) -> MapStatistic
     own = np.arange(len(used)) if groups is None else np.asarray(groups)[kept]
     if not len(used):
         return MapStatistic(estimate=np.nan, low=np.nan, high=np.nan, n=0, patients=0, method="no image has a value")
-    found = cluster_bootstrap(lambda times: float(np.average(used, weights=times)), own, draws=_DRAWS)
+    found = cluster_bootstrap(lambda times: float(times @ used) / float(times.sum()), own, draws=_DRAWS)
     return MapStatistic(
         estimate=found.estimate, low=found.low, high=found.high, n=len(used), patients=found.groups, method=found.method
     )

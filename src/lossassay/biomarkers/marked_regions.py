@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lossassay.biomarkers.given_images import run_options
 from lossassay.biomarkers.loaded_run import LoadedRun
-from lossassay.data.cache import ImageCache, file_facts
+from lossassay.data.cache import ImageCache, decode_options, file_facts
 from lossassay.data.decode import DecodeOptions, fit_image
 from lossassay.data.table_columns import Cells
 from lossassay.data.table_file import read_table
@@ -61,7 +60,9 @@ def read_regions(path: Path, run: LoadedRun, cache: ImageCache) -> MarkedRegions
             "the original image) or mask (an image file)."
         )
     columns = {name: table.column(name, "regions") for name in (key, *boxes, "mask", "class") if name in names}
-    options = run_options(run, "files")._replace(padding=0, background=0, channels=1, preprocess=())
+    options = decode_options(run.study.data, cache.manifest)._replace(
+        padding=0, background=0, channels=1, preprocess=()
+    )
     reader = _Reader(path, columns, key, run, cache, options)
     for position, line in enumerate(table.lines):
         reader.add(position, f"{path}, {table.unit} {line}")

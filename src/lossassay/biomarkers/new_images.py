@@ -1,7 +1,7 @@
 """Images that a run has not seen, read exactly as its own study reads images."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lossassay.data.cache import ImageCache, open_manifest
 from lossassay.data.groups import hash_groups
 from lossassay.data.manifest import Finding, Manifest
 from lossassay.engine.spec import Array
-from lossassay.errors import DataError
+from lossassay.errors import DataError, UnreadableError
 from lossassay.study.describe import stored_facts
 
 _FAR = 2.0  # sides this many times smaller or larger than any of the study are said
@@ -25,8 +25,8 @@ class NewImages:
     """Images that can be given to the network of a run.
 
     Args:
-        images: [N H W C] or [N D H W C], a memory map, of the size that the network takes.
-        ids: Keyed hash of each image's path, the same for this user in every call; never the path.
+        images: [N H W C] or [N D H W C], of the size that the network takes; of one source a memory map.
+        ids: Keyed hash of each image's path below its source, the same for this user in every call; never the path.
         groups: Keyed hash of each image's patient, or None.
         exams: Keyed hash of what is predicted together, or None.
         labels: Number of the class in the run's order, or multi-hot list with -1 for unknown; None: not known.
@@ -55,17 +55,15 @@ class NewImages:
             first: Where to start.
             count: How many at most.
         """
-        stored = self.images[first : first + count]
-        if int(np.iinfo(stored.dtype).max) == self.largest_value:
-            return np.asarray(stored)
-        if self.largest_value == 65_535:
-            return stored.astype(np.uint16) * np.uint16(257)
-        return ((stored.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return _in_type_of(self.largest_value, self.images[first : first + count])
+
+
+Source = str | Path
 
 
 def open_new_images(
     run: LoadedRun,
-    path: str | Path,
+    source: Source | Sequence[Source],
     *,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -76,37 +74,108 @@ def open_new_images(
 
     Args:
         run: The run.
-        path: A folder of images with or without class folders, a table with or without labels, one image, an .npz file,
-            a tree of DICOM files, or ``"digits"``.
+        source: A folder of images with or without class folders, a table with or without labels, one image, an .npz
+            file, a tree of DICOM files, or ``"digits"``; or several of these, whose images come in that order.
         workers: Processes that decode; None: one for each core where that pays. Changes no result.
-        on_progress: Called with the images decoded and in all.
+        on_progress: Called with the images decoded and in all; of several sources, with the sources.
 
     Raises:
         DataError: If there is nothing to read, or the images have another number of dimensions than the run's.
+        UnreadableError: If not one image can be read.
     """
-    manifest = new_rows(run, path)
+    if isinstance(source, str | Path):
+        return _gathered(run, [_opened(run, source, workers, on_progress)], ())
+    opened: list[ImageCache] = []
+    broken: list[UnreadableError] = []
+    places: list[str] = []
+    for done, one in enumerate(source, start=1):
+        try:
+            opened.append(_opened(run, one, workers, None))
+        except UnreadableError as error:  # one damaged file among others is left out, and said
+            broken.append(error)
+            places.append(str(one))
+        if on_progress is not None:
+            on_progress(done, len(source))
+    if broken and not opened:
+        raise broken[0]
+    return _gathered(run, opened, _left_out(broken, places))
+
+
+def _opened(
+    run: LoadedRun, source: Source, workers: int | None, on_progress: Callable[[int, int], None] | None
+) -> ImageCache:
+    manifest = new_rows(run, source)
     expected = len(run.image_shape) - 1
     if manifest.dimensions != expected:
         words = {2: "flat images", 3: "volumes"}
         raise DataError(
-            f"{path} holds {words[manifest.dimensions]}, and the run {run.id} was trained on {words[expected]}. "
+            f"{source} holds {words[manifest.dimensions]}, and the run {run.id} was trained on {words[expected]}. "
             f"Expected {words[expected]}. Give it images of the kind that it was trained on."
         )
-    cache = open_manifest(manifest, run.study.data, workers=workers, on_progress=on_progress)
-    rows = cache.manifest.rows
+    try:
+        cache = open_manifest(manifest, run.study.data, workers=workers, on_progress=on_progress)
+    except UnreadableError as error:
+        advice = "Expected whole image files. Check the files."
+        raise UnreadableError(f"in {source}", error.reasons, advice) from None
     _refuse_other_shape(run, cache)
-    findings = (*cache.manifest.findings, *_differences(run, cache))
-    unreadable = sum(len(one.paths) for one in findings if one.code == "unreadable-image")
-    return NewImages(
-        images=cache.images,
-        ids=tuple(image_ids(rows["path"].to_list())),
-        groups=tuple(rows["group"].to_list()),
-        exams=tuple(rows["exam"].to_list()),
-        labels=tuple(rows["label"].to_list()),
-        findings=findings,
-        left_out=unreadable,
-        largest_value=run.largest_value,
+    return cache
+
+
+def _gathered(run: LoadedRun, opened: Sequence[ImageCache], left_out: Sequence[Finding]) -> NewImages:
+    """Put the images of all sources in one row."""
+    of_decoding = [one for cache in opened for one in cache.manifest.findings]
+    findings = (*_without_repeats([*of_decoding, *left_out]), *_differences(run, opened))
+    largest = run.largest_value
+    images = (
+        opened[0].images
+        if len(opened) == 1
+        else np.concatenate([_in_type_of(largest, np.asarray(cache.images)) for cache in opened])
     )
+    columns = pl.concat([cache.manifest.rows.select("path", "group", "exam", "label") for cache in opened])
+    return NewImages(
+        images=images,
+        ids=tuple(image_ids(columns["path"].to_list())),
+        groups=tuple(columns["group"].to_list()),
+        exams=tuple(columns["exam"].to_list()),
+        labels=tuple(columns["label"].to_list()),
+        findings=findings,
+        left_out=sum(len(one.paths) for one in (*of_decoding, *left_out) if one.code == "unreadable-image"),
+        largest_value=largest,
+    )
+
+
+def _in_type_of(largest_value: int, stored: Array) -> Array:
+    """Bring pixels to 8 bits (largest value 255) or 16."""
+    if int(np.iinfo(stored.dtype).max) == largest_value:
+        return np.asarray(stored)
+    if largest_value == 65_535:
+        return stored.astype(np.uint16) * np.uint16(257)
+    return ((stored.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _left_out(broken: Sequence[UnreadableError], places: Sequence[str]) -> list[Finding]:
+    if not broken:
+        return []
+    reasons = " ".join(dict.fromkeys(error.reasons for error in broken))
+    return [
+        Finding(
+            code="unreadable-image",
+            severity="issue",
+            message=f"{len(broken)} of the files named cannot be read and were left out. {reasons}",
+            advice="Check the files.",
+            paths=tuple(places),
+        )
+    ]
+
+
+def _without_repeats(findings: Sequence[Finding]) -> list[Finding]:
+    """Say what is the same of several sources once, with the paths of all."""
+    found: dict[tuple[str, str], Finding] = {}
+    for one in findings:
+        first = found.setdefault((one.code, one.message), one)
+        if first is not one:
+            found[one.code, one.message] = replace(first, paths=(*first.paths, *one.paths))
+    return list(found.values())
 
 
 def image_ids(paths: Sequence[str]) -> list[str]:
@@ -126,10 +195,10 @@ def _refuse_other_shape(run: LoadedRun, cache: ImageCache) -> None:
         )
 
 
-def _differences(run: LoadedRun, cache: ImageCache) -> list[Finding]:
+def _differences(run: LoadedRun, opened: Sequence[ImageCache]) -> list[Finding]:
     """Say how these images differ in storage from those of the study; they are preprocessed all the same."""
-    known, found = run.plan["data"].get("stored") or {}, stored_facts(cache)
-    said = [*_other_kind(run, cache.manifest)]
+    known, found = run.plan["data"].get("stored") or {}, stored_facts(*opened)
+    said = [*_other_kind(run, [cache.manifest for cache in opened])]
     if not known or not found:
         return said
     strange = {mode: count for mode, count in found["modes"].items() if mode not in known["modes"]}
@@ -160,9 +229,10 @@ def _differences(run: LoadedRun, cache: ImageCache) -> list[Finding]:
     return said
 
 
-def _other_kind(run: LoadedRun, manifest: Manifest) -> list[Finding]:
+def _other_kind(run: LoadedRun, manifests: Sequence[Manifest]) -> list[Finding]:
     trained = run.plan["data"].get("kind")
-    if trained is None or trained == manifest.kind:
+    others = dict.fromkeys(one.kind for one in manifests if one.kind != trained)
+    if trained is None or not others:
         return []
     words = {
         "files": "image files",
@@ -171,12 +241,13 @@ def _other_kind(run: LoadedRun, manifest: Manifest) -> list[Finding]:
         "dicom": "DICOM files",
         "nifti": "NIfTI volumes",
     }
+    came = " and ".join(words[kind] for kind in others)
     return [
         Finding(
             code="other-kind",
             severity="note",
-            message=f"These are {words[manifest.kind]}, and the run was trained on {words[trained]}. Grey levels can "
-            "have been made in another way.",
+            message=f"These are {came}, and the run was trained on {words[trained]}. Grey levels can have been made in "
+            "another way.",
             advice="Compare a few decoded images of both before you trust what comes out.",
         )
     ]

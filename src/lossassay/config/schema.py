@@ -286,6 +286,7 @@ class BiomarkersConfig(Frozen):
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
     score: str | None = None  # column of a clinical score, for patients with several visits (`data.time`)
     time_unit: Literal["years", "days"] = "years"  # of `data.time` where it holds numbers; dates need none
+    heatmaps: bool = False  # a gallery of test images with Grad-CAM in the report; needs the extra explain
 
 
 class TuningConfig(Frozen):

@@ -23,7 +23,7 @@ from lossassay.data.manifest import Finding, Manifest, keep_rows
 from lossassay.data.names import join_path
 from lossassay.data.scan import scan
 from lossassay.data.volumes import write_arrays
-from lossassay.errors import DataError
+from lossassay.errors import DataError, UnreadableError
 
 __all__ = ["ImageCache", "cache_entries", "clear_cache", "open_cache"]
 
@@ -224,7 +224,7 @@ def _digest_of_file(name: str) -> str:
 def _refuse_all_unreadable(kept: Sequence[bool], findings: Sequence[Finding], folder: Path) -> None:
     if not any(kept):
         reasons = " ".join(finding.message for finding in findings if finding.code == "unreadable-image")
-        raise DataError(f"No image below {folder} can be read. {reasons} Check data.path and the files.")
+        raise UnreadableError(f"below {folder}", reasons, "Check data.path and the files.")
 
 
 def _publish(

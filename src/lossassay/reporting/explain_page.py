@@ -1,10 +1,8 @@
 """explain.html: images with their maps, and what the maps are worth, in one file that opens offline."""
 
-import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,12 @@ from lossassay.biomarkers.explanation import ExplainedImage, Explanation, Measur
 from lossassay.biomarkers.map_statistics import MapStatistic
 from lossassay.errors import OutFolderError
 from lossassay.reporting import formatting, palette
-from lossassay.reporting.heatmap_pictures import picture
+from lossassay.reporting.heatmap_pictures import as_uri, picture
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.page import asset, templates
 from lossassay.reporting.words import breakable
 
 KINDS = ("right", "wrong", "undecided", "row", "given")
-_QUALITY = 85
 _WHATS = ("insertion", "deletion", "regions", "agreement", "randomised")
 
 
@@ -181,6 +178,7 @@ class _View:
             if any(one.what == what for one in found.measures)
         ]
         self.notes = found.notes
+        self.findings = [f"{one.message} {one.advice}" for one in found.findings]
         self.measured = m.counted("count.images", found.measured_images) if found.measured_images else ""
         self.version = _version()
 
@@ -207,7 +205,11 @@ def _drawn(
         text = m.text("explain.picture", **fields)
         drawn.append(
             Drawn(
-                source=_uri(one), text=text, width=one.width, height=one.height, caption=Markup.escape(method["title"])
+                source=as_uri(one),
+                text=text,
+                width=one.width,
+                height=one.height,
+                caption=Markup.escape(method["title"]),
             )
         )
     return words, drawn
@@ -215,12 +217,6 @@ def _drawn(
 
 def _number(image: ExplainedImage) -> int:
     return image.number if image.row is None else image.row
-
-
-def _uri(drawn: Image.Image) -> Markup:
-    stream = BytesIO()
-    drawn.save(stream, format="WEBP", quality=_QUALITY, method=4)
-    return Markup("data:image/webp;base64,{}").format(base64.b64encode(stream.getvalue()).decode("ascii"))
 
 
 def _method(facts: Mapping[str, Any], m: Messages) -> dict[str, Any]:
@@ -269,4 +265,8 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "images": image_table(explanation).to_dicts(),
         "worth": json.loads(measure_table(explanation.measures).write_json()),
         "notes": list(explanation.notes),
+        "left_out": explanation.left_out,
+        "findings": [
+            {"code": one.code, "severity": one.severity, "message": one.message} for one in explanation.findings
+        ],
     }

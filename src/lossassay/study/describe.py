@@ -91,17 +91,17 @@ def _data(plan: Plan, cache: ImageCache) -> dict[str, Any]:
     }
 
 
-def stored_facts(cache: ImageCache) -> dict[str, Any]:
+def stored_facts(*caches: ImageCache) -> dict[str, Any]:
     """Say how images are stored, as a whole: so that new images can be set beside them.
 
     Args:
-        cache: Decoded images.
+        caches: Decoded images.
 
     Returns:
         ``modes`` with their counts, and smallest, median and largest ``longer_side_px``; empty for arrays, which are
         stored in one way.
     """
-    facts = file_facts(cache).filter(pl.col("mode") != "")
+    facts = pl.concat([file_facts(cache) for cache in caches]).filter(pl.col("mode") != "")
     if not len(facts):
         return {}
     sides = facts.select(pl.max_horizontal("width_px", "height_px")).to_series()
