@@ -23,6 +23,9 @@ def biomarkers(
         list[str] | None,
         typer.Option("--probe", metavar="COLUMN", help="Labels that were not trained on; may be given again."),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; default: as many as pay. Changes no result.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which loss leaves the better features behind: repeatability, separation, transfer and more, with intervals."""
@@ -30,7 +33,9 @@ def biomarkers(
     from lossassay.progress import StudyDisplay
 
     with StudyDisplay() as display:
-        results = api.biomarkers(folder, _settings(folder, criterion, probe), progress=display.progress)
+        results = api.biomarkers(
+            folder, _settings(folder, criterion, probe), workers=workers, progress=display.progress
+        )
     stored = results.stored
     if as_json:
         comparisons = stored.later("biomarker_comparisons").to_dicts()
