@@ -1,5 +1,6 @@
 """The command that assesses the features of a finished study."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,9 +52,20 @@ def biomarkers(
     best = facts["best_biomarkers"]
     word = "Best biomarkers" if best["shown"] else "Undecided; the highest mean has"
     typer.echo(f"{word}: {best['arm']}")
-    if facts["runs_diverged"]:
-        say(f"{facts['runs_diverged']} diverged runs have no features and are left out.")
+    for words in _left_out(facts):
+        say(words)
     typer.echo(f"Report: {results.folder / 'report.html'}")
+
+
+def _left_out(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield what has no features, and what of the baseline could not be made."""
+    if facts["runs_diverged"]:
+        by_arm = ", ".join(f"{arm} {count}" for arm, count in facts["diverged_by_arm"].items())
+        yield f"{facts['runs_diverged']} diverged runs have no features and are left out (by arm: {by_arm})."
+    if facts["baseline"] == "no_scikit_image":
+        yield 'No classical baseline: it needs scikit-image. Install it with: pip install "lossassay[preprocess]".'
+    if facts["baseline"] == "first_order":
+        yield "The classical baseline of volumes has first-order features alone; co-occurrence is made for flat images."
 
 
 def _settings(folder: Path, criterion: str | None, probe: list[str] | None) -> Any:

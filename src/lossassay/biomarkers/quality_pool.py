@@ -97,8 +97,12 @@ def _in_processes(
 
 
 def _error(message: dict[str, Any]) -> LossassayError:
-    kind = getattr(errors, message.get("error", ""), errors.ModelError)
+    """Return what a worker raised; what is none of our errors is one of the data."""
+    kind = getattr(errors, message.get("error", ""), None)
     if kind in (errors.ModelError, errors.DataError, errors.OutFolderError):
         found: LossassayError = kind(message["message"])
         return found
-    return errors.DataError(f"Features could not be assessed: {message['message']}")
+    return errors.DataError(
+        f"Features could not be assessed: {message['message']}. What was finished is kept: give `lossassay biomarkers` "
+        "again, with --workers 1 if memory is short."
+    )
