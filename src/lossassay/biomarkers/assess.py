@@ -180,7 +180,7 @@ class _Assessment:
         found = do_jobs([single, pairs], setup, workers=workers, on_done=lambda _, *counts: self.on_features(*counts))
         for job, values in zip([*single, *pairs], found, strict=True):
             for name, probe, value in values:
-                own = {"run": job.run, "arm": job.arm, "replicate": job.replicate}
+                own = {"run": job.other or job.run, "arm": job.arm, "replicate": job.replicate}
                 yield {**own, "criterion": name, "probe": probe, "value": value}
 
     def _jobs(self) -> tuple[list[Job], list[Job]]:
