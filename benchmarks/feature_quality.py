@@ -3,10 +3,10 @@
     python -m benchmarks feature_quality --data FOLDER                       # about an hour, most of it training
     python -m benchmarks feature_quality --arms 2 --replicates 1 --rounds 1  # a few minutes
 
-The study is trained first, one epoch each with the paper's network, and is not timed. Then each round takes a fresh copy
-of the out folder, in which no features are kept, and times the command in a fresh process from its start to its end: the
-passes of about 1,000 test images and two noisy views of each, all criteria, a probe, a nuisance, the classical baseline
-in every replicate, comparisons, and the page. Decoded images are kept from the training.
+The study is trained first, one epoch each with the paper's network, and is not timed. Then each round takes a fresh
+copy of the out folder, in which no features are kept, and times the command in a fresh process from its start to its
+end: the passes of about 1,000 test images and two noisy views of each, all criteria, a probe, a nuisance, the classical
+baseline in every replicate, comparisons, and the page. Decoded images are kept from the training.
 """
 
 import argparse

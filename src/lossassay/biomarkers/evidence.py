@@ -214,7 +214,7 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
         best_is_high: The direction.
 
     Returns:
-        ``arm`` (None without a value), ``shown`` (whether it is better than each other arm, or the same function),
+        ``arm`` (None without a value), ``shown`` (whether it is better than each arm that is another function, and there is one),
         ``candidates``: arms that no arm is shown to beat.
     """
     upward = np.array([_upward(float(mean), best_is_high) for mean in means])
@@ -222,7 +222,8 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
         return {"arm": None, "shown": False, "candidates": []}
     place = int(np.nanargmax(np.where(np.isfinite(upward), upward, np.nan)))
     others = [other for other in range(len(arms)) if other != place]
-    shown = bool(others) and all(place in better_than(words, other) | same_as(words, other) for other in others)
+    beaten = [other for other in others if place in better_than(words, other)]
+    shown = bool(beaten) and set(others) <= {*beaten, *same_as(words, place)}
     beaten_none = [arm for other, arm in enumerate(arms) if not better_than(words, other) and isfinite(upward[other])]
     return {"arm": arms[place], "shown": shown, "candidates": beaten_none}
 

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lossassay.catalogue.criteria import CRITERIA
+from lossassay.config import CONTROL_ARMS
 from lossassay.reporting import formatting
 from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.messages import Messages
@@ -123,7 +124,9 @@ def _remarks(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
 def _beside(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
     """Yield what is assessed beside the arms, and what of it is left out."""
     if facts.get("controls"):  # folders from before they were assessed do not say
-        yield m("biomarkers.controls", names=_listed(facts["controls"], m))
+        damaged = set(facts["controls"]) - {CONTROL_ARMS["same"]}
+        said = m("biomarkers.controls", names=_listed(facts["controls"], m))
+        yield Markup("{} {}").format(said, m("biomarkers.damaged_controls")) if damaged else said
     if facts.get("baseline") == "no_scikit_image":
         yield m("biomarkers.no_scikit_image")
     baseline = results.later("biomarkers").filter(arm=BASELINE, criterion=facts["criterion"])
