@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import benchmarks.__main__ as front
-from benchmarks import loading, runner, training, whole_study
+from benchmarks import feature_quality, loading, runner, training, whole_study
 from benchmarks.__main__ import BENCHMARKS, GOALS, IN_TURN, PAGE, benchmark, page_tables, write_docs
+from lossassay.config.load import parse_study
 
 
 def test_the_page_holds_the_tables_of_the_newest_records() -> None:
@@ -166,6 +167,15 @@ def test_loading_is_compared_with_the_best_pass_that_reads_files() -> None:
     assert "| MONAI `CacheDataset`, two workers: going through it | 5,000 (5,000, 5,000) | 0.06" in loading.tables(
         record
     )
+
+
+def test_the_quality_of_features_is_measured_on_twelve_losses() -> None:
+    study = parse_study(feature_quality.study(Path("cxr3.csv"), arms=12, replicates=5))
+    assert (len(study.arms), study.evidence.replicates) == (12, 5)
+    rounds = [{"seconds": seconds, "runs": 60, "values": 1} for seconds in (290.0, 300.0, 310.0)]
+    record = {"options": {"arms": 12, "replicates": 5}, "rounds": rounds}
+    assert feature_quality.goals(record)[0].row()[2:] == ["2.00", "yes"]
+    assert "| 60 | 3 | 300 (290, 310) | 5.0 |" in feature_quality.tables(record)
 
 
 def test_a_whole_study_is_compared_by_wall_time() -> None:

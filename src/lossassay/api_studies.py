@@ -99,7 +99,7 @@ def run(
     progress = progress or Progress()
     run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
     if resolved.biomarkers is not None and resolved.biomarkers.enabled:
-        assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
+        assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
     return _drawn(Path(out), progress)
 
 
@@ -165,13 +165,18 @@ def report(folder: str | Path) -> Results:
 
 
 def biomarkers(
-    folder: str | Path, settings: BiomarkersConfig | None = None, *, progress: Progress | None = None
+    folder: str | Path,
+    settings: BiomarkersConfig | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Results:
     """Assess the features that each arm of a finished study leaves behind, and draw the report again.
 
     Args:
         folder: An out folder.
         settings: None: those of the study file, or the defaults.
+        workers: Processes at once; None: as many as pay. Changes no result.
         progress: What to call on the way.
 
     Raises:
@@ -180,7 +185,14 @@ def biomarkers(
     """
     progress = progress or Progress()
     read_plan(Path(folder))
-    assess(Path(folder), settings, on_decoding=progress.on_decoding, on_stage=progress.on_stage)
+    assess(
+        Path(folder),
+        settings,
+        on_decoding=progress.on_decoding,
+        on_stage=progress.on_stage,
+        on_features=progress.on_features,
+        workers=workers,
+    )
     return report(folder)
 
 

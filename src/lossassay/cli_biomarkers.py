@@ -1,5 +1,6 @@
 """The command that assesses the features of a finished study."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,9 @@ def biomarkers(
         list[str] | None,
         typer.Option("--probe", metavar="COLUMN", help="Labels that were not trained on; may be given again."),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; default: as many as pay. Changes no result.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which loss leaves the better features behind: repeatability, separation, transfer and more, with intervals."""
@@ -30,7 +34,9 @@ def biomarkers(
     from lossassay.progress import StudyDisplay
 
     with StudyDisplay() as display:
-        results = api.biomarkers(folder, _settings(folder, criterion, probe), progress=display.progress)
+        results = api.biomarkers(
+            folder, _settings(folder, criterion, probe), workers=workers, progress=display.progress
+        )
     stored = results.stored
     if as_json:
         comparisons = stored.later("biomarker_comparisons").to_dicts()
@@ -46,9 +52,20 @@ def biomarkers(
     best = facts["best_biomarkers"]
     word = "Best biomarkers" if best["shown"] else "Undecided; the highest mean has"
     typer.echo(f"{word}: {best['arm']}")
-    if facts["runs_diverged"]:
-        say(f"{facts['runs_diverged']} diverged runs have no features and are left out.")
+    for words in _left_out(facts):
+        say(words)
     typer.echo(f"Report: {results.folder / 'report.html'}")
+
+
+def _left_out(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield what has no features, and what of the baseline could not be made."""
+    if facts["runs_diverged"]:
+        by_arm = ", ".join(f"{arm} {count}" for arm, count in facts["diverged_by_arm"].items())
+        yield f"{facts['runs_diverged']} diverged runs have no features and are left out (by arm: {by_arm})."
+    if facts["baseline"] == "no_scikit_image":
+        yield 'No classical baseline: it needs scikit-image. Install it with: pip install "lossassay[preprocess]".'
+    if facts["baseline"] == "first_order":
+        yield "The classical baseline of volumes has first-order features alone; co-occurrence is made for flat images."
 
 
 def _settings(folder: Path, criterion: str | None, probe: list[str] | None) -> Any:

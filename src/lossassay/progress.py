@@ -31,6 +31,7 @@ class StudyDisplay:
         )
         self._decoding: TaskID | None = None
         self._audit: TaskID | None = None
+        self._features: TaskID | None = None
         self._total: TaskID | None = None
         self._epochs: TaskID | None = None
         self._running: dict[str, TaskID] = {}
@@ -46,6 +47,7 @@ class StudyDisplay:
             on_look=self._on_look,
             on_message=self._on_message,
             on_stage=self._on_stage,
+            on_features=self._on_features,
         )
 
     def __enter__(self) -> "StudyDisplay":
@@ -148,6 +150,13 @@ class StudyDisplay:
 
     def _on_stage(self, stage: str) -> None:
         self._print(f"{stage} ...")
+
+    def _on_features(self, done: int, total: int) -> None:
+        if self._features is None:
+            self._features = self._bars.add_task("Features of runs", total=total, note="")
+        self._bars.update(self._features, completed=done)
+        if not self._live:
+            self._print(f"features: {done} of {total}")
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from lossassay import api, stats
 from lossassay.biomarkers.assess import assess
+from lossassay.biomarkers.refusals import no_value
 from lossassay.biomarkers.run_features import rows_of_test
 from lossassay.catalogue.criteria import CRITERIA
 from lossassay.config.schema import BiomarkersConfig
@@ -32,6 +34,10 @@ def table(folder: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(folder / "tables" / f"{name}.parquet")
 
 
+def page_of(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_every_table_is_there_with_its_columns(assessed: Path) -> None:
     for name, columns in LATER_TABLES.items():
         assert table(assessed, name).columns == list(columns), name
@@ -47,6 +53,29 @@ def test_every_run_has_one_value_of_each_criterion(assessed: Path) -> None:
     of_pairs = pl.col("criterion").is_in([name for name, spec in CRITERIA.items() if spec.needs == "replicates"])
     assert set(counts.filter(~of_pairs)["len"]) == {2}
     assert set(counts.filter(of_pairs)["len"]) == {1}  # one pair of replicates
+
+
+def test_the_baseline_has_every_criterion_in_every_replicate(assessed: Path) -> None:
+    values = table(assessed, "features_quality").filter(arm="classical baseline", probe=None)
+    means = table(assessed, "biomarkers").filter(arm="classical baseline")
+    of_runs = {name for name, spec in CRITERIA.items() if spec.needs != "replicates"}
+    arm = table(assessed, "biomarkers").filter(arm=ARMS[0])["criterion"]
+    assert set(means["criterion"]) == set(arm) & of_runs
+    own = values.filter(criterion="repeatability").sort("replicate")
+    assert own["replicate"].to_list() == [0, 1]
+    (row,) = means.filter(criterion="repeatability").to_dicts()
+    expected = stats.mean_interval(own["value"].to_numpy())
+    assert [row["estimate"], row["low"], row["high"]] == [expected.estimate, expected.low, expected.high]
+    assert "23 classical features (grey levels and co-occurrence)" in page_of(assessed)
+
+
+def test_without_scikit_image_the_page_says_so(assessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    found = assess(assessed)
+    assert set(found["biomarkers"]["arm"]) == set(ARMS)
+    assert load_results(assessed).biomarkers["baseline"] == "no_scikit_image"
+    api.report(assessed)
+    assert "There is no classical baseline here: it needs scikit-image" in page_of(assessed)
 
 
 def test_means_and_differences_are_those_of_the_values(assessed: Path) -> None:
@@ -127,7 +156,9 @@ def test_a_criterion_of_pairs_is_undecided_below_twelve_replicates(assessed: Pat
     [
         ({"criterion": "repeatibility"}, UnknownNameError, "Did you mean 'repeatability'"),
         ({"criterion": "effective_rank"}, UnknownNameError, "No criterion is called 'effective_rank'"),
-        ({"criterion": "transfer"}, DataError, r"'transfer' has no value in any run: it needs `biomarkers.probes`"),
+        ({"criterion": "transfer"}, DataError, r"'transfer' .* it needs `biomarkers.probes`.* no probe is named"),
+        ({"criterion": "nuisance"}, DataError, r"'nuisance' has no value in any run: .* no test part has it"),
+        ({"criterion": "nuisance", "nuisance": ()}, DataError, "no nuisance column is named"),
         ({"probes": ("side",)}, DataError, "no column 'side' to probe"),
         ({"layer": "featurs"}, Exception, r"no layer 'featurs'"),
     ],
@@ -165,7 +196,31 @@ def test_diverged_runs_are_left_out_and_counted(finished_study: Path, tmp_path: 
     assert found.stored.later("biomarkers").filter(arm=ARMS[1], criterion="repeatability")["replicates"].item() == 1
     (row,) = found.stored.later("biomarker_comparisons").filter("primary").to_dicts()
     assert (row["verdict"], row["reason"]) == ("undecided", "fewer than two replicates")
-    assert "1 run diverged. It has no features" in (folder / "report.html").read_text(encoding="utf-8")
+    page = page_of(folder)
+    assert "1 run diverged. It has no features" in page
+    assert f"{ARMS[1].replace('_', '_<wbr>')}</span> 1." in page
+    assert "no verdict would change" in page
+    worst = found.stored.biomarkers["if_diverged_were_worst"]
+    values = found.stored.later("features_quality").filter(pl.col("arm").is_in(ARMS), criterion="repeatability")
+    assert worst == {"value": values["value"].min(), "changes": []}
+    assert found.stored.biomarkers["diverged_by_arm"] == {ARMS[1]: 1}
+
+
+def test_one_replicate_has_no_criterion_of_pairs(finished_study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(finished_study, folder)
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    assert "replicates = 2" in text
+    (folder / "study.toml").write_text(text.replace("replicates = 2", "replicates = 1"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"'reproducibility' .* two replicates or more .* the study has 1 replicate\."):
+        assess(folder, BiomarkersConfig(criterion="reproducibility"))
+
+
+def test_features_that_are_all_constant_are_named_as_the_reason() -> None:
+    rows = [{"run": "a", "criterion": "dead_features", "value": 1.0}]
+    assert "all features of all runs are constant" in str(no_value("separation", rows))
+    rows.append({"run": "b", "criterion": "dead_features", "value": 0.5})
+    assert "no test part has it" in str(no_value("separation", rows))
 
 
 def test_the_same_test_rows_are_left_out_first_in_every_replicate() -> None:

@@ -1,9 +1,13 @@
 """Words from intervals of criteria: who is best, who is beaten in both."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.evidence import _front, best_arm, better_than, same_as
+from lossassay.biomarkers.evidence import Scores, _front, best_arm, better_than, if_diverged_were_worst, same_as
+from lossassay.config.load import parse_study
+from lossassay.study.units import units_of
 
 ARMS = ["a", "b", "c"]
 NAN = float("nan")
@@ -25,6 +29,8 @@ def test_the_best_arm_is_shown_only_if_it_beats_all_others() -> None:
     assert found == {"arm": "b", "shown": False, "candidates": ["b", "c"]}
     same = all_beaten | {(1, 2): "same function"}
     assert best_arm(ARMS, same, means, best_is_high=True)["shown"]
+    nobody = best_arm(["a", "b"], {(0, 1): "same function"}, np.array([0.5, 0.5]), best_is_high=True)
+    assert nobody == {"arm": "a", "shown": False, "candidates": ["a", "b"]}
 
 
 def test_low_can_be_best_and_arms_without_a_value_are_no_candidates() -> None:
@@ -45,3 +51,36 @@ def test_low_can_be_best_and_arms_without_a_value_are_no_candidates() -> None:
 )
 def test_the_front_by_means(first: list[float], second: list[float], expected: list[bool]) -> None:
     assert _front(np.array(first, dtype=float), np.array(second, dtype=float)).tolist() == expected
+
+
+def test_a_diverged_run_as_the_worst_can_change_a_verdict() -> None:
+    def run(diverged: bool) -> SimpleNamespace:
+        return SimpleNamespace(diverged=diverged)
+
+    study = parse_study(
+        {
+            "name": "two",
+            "data": {"path": "digits"},
+            "arms": [{"loss": "categorical_crossentropy"}, {"loss": "label_smoothing"}],
+            "evidence": {"replicates": 4},
+        }
+    )
+    table = [[run(False)] * 4, [run(False)] * 3 + [run(True)]]
+    context = SimpleNamespace(
+        study=study,
+        arms=[arm.name for arm in study.arms],
+        table=table,
+        stages=SimpleNamespace(family=[(0, 1)]),
+        raced=None,
+        units=units_of(study.data.split, 0),
+    )
+    values = np.array([[0.5, 0.7], [0.51, 0.711], [0.52, 0.7195], [0.51, NAN]])
+    scores = Scores(criterion="repeatability", table=values)
+    found = if_diverged_were_worst(context, scores, None)  # type: ignore[arg-type]
+    change = {"arm_a": context.arms[0], "arm_b": context.arms[1], "verdict": "undecided", "instead_of": "worse"}
+    assert found == {"value": 0.5, "changes": [change]}
+    context.table = [[run(False)] * 4] * 2
+    assert if_diverged_were_worst(context, scores, None) is None  # type: ignore[arg-type]
+    context.table = table
+    pairs = Scores(criterion="reproducibility", table=np.array([[0.5, 0.7], [0.4, NAN]]), replicates=2)
+    assert if_diverged_were_worst(context, pairs, None) == {"value": 0.4, "changes": []}  # type: ignore[arg-type]

@@ -1,11 +1,18 @@
 """Criteria of feature sets whose truth is known."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.classical import FEATURE_NAMES, classical_features
+from lossassay.biomarkers.classical import (
+    FEATURE_NAMES,
+    FEATURES_OF,
+    FIRST_ORDER_NAMES,
+    baseline_of,
+    classical_features,
+)
 from lossassay.biomarkers.probe_labels import UNKNOWN, ProbeLabels
 from lossassay.biomarkers.quality import FeatureSet, Subjects, quality
 from lossassay.biomarkers.reproducibility import agreement, replicate_pairs
@@ -140,5 +147,34 @@ def test_classical_features_know_grey_and_texture() -> None:
     assert found["co-occurrence contrast at 1 px"][0] == 0
     assert found["co-occurrence contrast at 1 px"][1] > 50
     assert found["co-occurrence homogeneity at 1 px"][0] == 1
-    with pytest.raises(DataError, match="made for flat images"):
-        classical_features(np.zeros((1, 4, 4, 4, 1), dtype=np.uint8))
+
+
+def test_volumes_have_first_order_features_alone() -> None:
+    volume = GENERATOR.integers(0, 256, (40, 40, 1), dtype=np.uint8)
+    flat, deep = (classical_features(one[None])[0] for one in (volume, volume.reshape(10, 4, 40, 1)))
+    assert len(deep) == len(FIRST_ORDER_NAMES) == FEATURES_OF[baseline_of(3)]
+    assert deep == pytest.approx(flat[: len(deep)], rel=1e-6)
+    assert len(flat) == FEATURES_OF[baseline_of(2)]
+
+
+def test_without_scikit_image_there_is_no_texture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    assert [baseline_of(2), baseline_of(3)] == ["no_scikit_image", "first_order"]
+    with pytest.raises(DataError, match="classical baseline needs scikit-image"):
+        classical_features(np.zeros((1, 8, 8, 1), dtype=np.uint8))
+
+
+def test_many_constant_features() -> None:
+    constant = FeatureSet(rows=np.arange(ROWS), clean=np.ones((ROWS, 12)), views=np.ones((ROWS, 2, 12)))
+    found = overall(constant)
+    assert (found["repeatability"], found["dead_features"], found["class_probe"]) == (0.0, 1.0, 0.5)
+    for name in ("separation", "silhouette", "effective_rank", "independent_share"):
+        assert np.isnan(found[name]) or found[name] == 0.0, name
+
+
+def test_a_probe_with_one_class_or_no_image_in_the_test_part_has_no_value() -> None:
+    one = ProbeLabels(name="one", labels=np.where(np.arange(ROWS) < 40, 1, UNKNOWN), num_classes=2)
+    none = ProbeLabels(name="none", labels=np.full(ROWS, UNKNOWN), num_classes=2)
+    found = values_of(feature_set(), probes=(one, none), nuisance=(one, none))
+    for name in ("transfer", "transfer_neighbours", "nuisance"):
+        assert np.isnan([found[name, "one"], found[name, "none"], found[name, None]]).all(), name

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lossassay.reporting.biomarkers import section
@@ -113,3 +114,41 @@ def test_the_map_has_panels_by_source_only_where_there_are_several(tmp_path: Pat
     one = dataclasses.replace(results, tables=results.tables | {"biomarker_map": table.with_columns(source=None)})
     counts = [len(rows_of(FIGURES["biomarker_map"](found, M))) for found in (results, one)]
     assert counts == [160, 80]
+
+
+def test_what_is_beside_the_arms_is_said(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=3)
+    assert "23 classical features (grey levels and co-occurrence)" in said(with_biomarkers(base))
+    assert "as these are volumes" in said(with_biomarkers(base, baseline="first_order", baseline_features=11))
+    assert "needs scikit-image" in said(with_biomarkers(base, baseline="no_scikit_image", baseline_features=0))
+    again, masked = (said(with_biomarkers(base, controls=[name])) for name in ("A/A control", "control: masked centre"))
+    assert "take part in no verdict" in again
+    assert ("cannot know the anatomy" in again, "cannot know the anatomy" in masked) == (False, True)
+
+
+def test_diverged_runs_are_counted_by_arm_and_taken_as_the_worst(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=3)
+    first, second, *_ = (arm.name for arm in base.study.arms)
+    change = {"arm_a": first, "arm_b": second, "verdict": "better", "instead_of": "undecided"}
+    facts = {"runs_diverged": 3, "diverged_by_arm": {first: 2, second: 1}}
+    changed = said(with_biomarkers(base, **facts, if_diverged_were_worst={"value": 0.25, "changes": [change]}))
+    assert "3 runs diverged" in changed
+    assert "</span> 2, <span" in changed
+    assert "had the worst value of any run (0.250)" in changed
+    assert "and not undecided" in changed
+    same = said(with_biomarkers(base, **facts, if_diverged_were_worst={"value": 0.25, "changes": []}))
+    assert "no verdict would change" in same
+
+
+def test_the_map_says_which_classes_it_leaves_out(tmp_path: Path) -> None:
+    results = with_biomarkers(fake_results(tmp_path, arms=2))
+    table = results.later("biomarker_map")
+    names = [f"class {number % 10}" for number in range(len(table))]
+    many = table.with_columns(pl.Series("class", names)).filter(
+        ~((pl.col("class") == "class 0") & (pl.col("x") > 2)), ~((pl.col("class") == "class 4") & (pl.col("x") > 2))
+    )
+    figure = FIGURES["biomarker_map"](dataclasses.replace(results, tables=results.tables | {"biomarker_map": many}), M)
+    assert figure is not None
+    assert "Classes with the fewest images here are left out: class 0, class 4." in figure.subtitle
+    assert not {"class 0", "class 4"} & {row["name"] for row in rows_of(figure) if row["name"].startswith("class")}
+    assert "left out" not in FIGURES["biomarker_map"](results, M).subtitle

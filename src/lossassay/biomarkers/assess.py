@@ -8,25 +8,28 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from threadpoolctl import threadpool_limits
 
 from lossassay.biomarkers import evidence
-from lossassay.biomarkers.classical import BASELINE, FEATURE_NAMES
+from lossassay.biomarkers.classical import BASELINE, FEATURES_OF, baseline_of
 from lossassay.biomarkers.feature_map import map_rows
 from lossassay.biomarkers.probe_labels import nuisance_labels, probe_labels
-from lossassay.biomarkers.quality import FeatureSet, Subjects, quality
+from lossassay.biomarkers.quality import Subjects
+from lossassay.biomarkers.quality_jobs import Job, Setup
+from lossassay.biomarkers.quality_pool import do_jobs, workers_for
 from lossassay.biomarkers.quality_table import Table, write_tables
-from lossassay.biomarkers.reproducibility import agreement, replicate_pairs
-from lossassay.biomarkers.run_changes import change_values, visit_facts, visit_tables
-from lossassay.biomarkers.run_features import Acquisitions, FeatureStore, images_of_test, rows_of_test
+from lossassay.biomarkers.refusals import no_value, refuse_hopeless
+from lossassay.biomarkers.reproducibility import replicate_pairs
+from lossassay.biomarkers.run_changes import visit_facts, visit_tables
+from lossassay.biomarkers.run_features import FeatureStore, rows_of_test
 from lossassay.biomarkers.visit_rows import visits_of
 from lossassay.catalogue.criteria import CRITERIA, PRIMARY
 from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.config import CONTROL_ARMS
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.cache import ImageCache, open_cache
 from lossassay.data.grouping import group_numbers
 from lossassay.engine.spec import Array
-from lossassay.errors import DataError, OutFolderError, unknown_name
+from lossassay.errors import OutFolderError, unknown_name
 from lossassay.study.context import Context, read_context
 from lossassay.study.plan import labels_of
 from lossassay.study.runs import Run
@@ -41,6 +44,8 @@ def assess(
     *,
     on_decoding: Callable[[int, int], None] = lambda done, total: None,
     on_stage: Callable[[str], None] = lambda stage: None,
+    on_features: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Assess the features of every finished run of an out folder, and write the tables of biomarkers.
 
@@ -51,6 +56,8 @@ def assess(
         settings: None: the section of the study, or the defaults where it has none.
         on_decoding: Called with the images decoded so far, and in all.
         on_stage: Called with what comes next.
+        on_features: Called with the runs (pairs of runs and passes of the baseline count too) done so far, and in all.
+        workers: Processes; None: as many as pay. Changes no result.
 
     Returns:
         The tables, by the names of `study.results.LATER_TABLES`.
@@ -71,7 +78,15 @@ def assess(
             f"The images or labels in {context.study.data.path} are not those that the runs in {folder} were trained "
             "on. Expected the same files: restore them, or run the study again in another folder."
         )
-    work = _Assessment(folder=folder, settings=settings, context=context, cache=cache, on_stage=on_stage)
+    work = _Assessment(
+        folder=folder,
+        settings=settings,
+        context=context,
+        cache=cache,
+        on_stage=on_stage,
+        on_features=on_features,
+        workers=workers,
+    )
     tables, facts = work.tables()
     on_stage("biomarkers: tables")
     with explained(folder):
@@ -87,23 +102,32 @@ class _Assessment:
     context: Context
     cache: ImageCache
     on_stage: Callable[[str], None]
+    on_features: Callable[[int, int], None]
+    workers: int | None
 
     @property
     def seed(self) -> int:
         return self.context.study.evidence.seed
 
+    @property
+    def replicates(self) -> int:
+        return len(self.context.table[0])
+
+    @property
+    def baseline(self) -> str:
+        dimensions = len(self.context.plan["data"]["image_shape"]) - 1
+        return baseline_of(dimensions) if self.settings.baseline else "off"
+
     def tables(self) -> tuple[Mapping[str, Table], dict[str, Any]]:
         """Return the rows of every table, and what the page says besides."""
+        refuse_hopeless(self.context, self.settings)
         subjects = self._subjects()
         store = FeatureStore(self.folder, self.settings, digest=self.cache.digest, seed=self.seed)
         values = list(self._values(store, subjects))
-        scores = self._scores(values)
+        scores = self._scores(values, self.context.arms)
         primary = scores.get(self.settings.criterion)
         if primary is None or not np.isfinite(primary.table).any():
-            raise DataError(
-                f"The criterion {self.settings.criterion!r} has no value in any run: it needs "
-                f"{_NEEDED[CRITERIA[self.settings.criterion].needs]}. Choose another one; `repeatability` always has."
-            )
+            raise no_value(self.settings.criterion, values)
         comparisons = [
             row
             for one in scores.values()
@@ -113,17 +137,21 @@ class _Assessment:
             )
         ]
         pareto = list(evidence.pareto_rows(self.context, primary, self.settings.margin))
+        others = list(dict.fromkeys(row["arm"] for row in values if row["arm"] not in self.context.arms))
+        beside = self._scores(values, others)  # controls and the baseline: in no comparison
         found = {
             "features_quality": values,
             "biomarkers": [
-                *(row for one in scores.values() for row in evidence.arm_rows(self.context, one)),
-                *_baseline_rows(values),
+                *(row for one in scores.values() for row in evidence.arm_rows(self.context, one, self.context.arms)),
+                *(row for one in beside.values() for row in evidence.arm_rows(self.context, one, others)),
             ],
             "biomarker_comparisons": comparisons,
             "biomarker_pareto": pareto,
         }
         found["biomarker_changes"] = changed = list(
-            visit_tables(store, self.context.runs, subjects, baseline=self.settings.baseline)
+            visit_tables(
+                store, self.context.runs, subjects, baselines=self.replicates if self.baseline in FEATURES_OF else 0
+            )
         )
         facts = self._facts(primary, pareto, values) | {"visits": visit_facts(changed, subjects)}
         shown = facts["best_biomarkers"]["arm"] or self.context.arms[0]
@@ -146,42 +174,46 @@ class _Assessment:
 
     def _values(self, store: FeatureStore, subjects: Subjects) -> Iterator[dict[str, Any]]:
         """Yield every value of every run, replicate by replicate: all arms see the same images."""
-        before: dict[str, FeatureSet] = {}
-        runs_in_all = sum(not run.diverged for run in self.context.runs)
-        done, pairs = 0, dict(replicate_pairs(len(self.context.table[0])))
-        for replicate, runs in enumerate(zip(*self.context.table, strict=True)):
-            images = _Lazy(self.cache.images, self._rows(replicate), self.seed, replicate)
-            if replicate == 0 and self.settings.baseline:
-                yield from self._baseline(store, images, subjects)
-            now: dict[str, FeatureSet] = {}
-            for run in runs:
-                if run is None or run.diverged:
-                    continue
-                done += 1
-                self.on_stage(f"biomarkers: run {done} of {runs_in_all}")
-                found = store.read(run.id) or store.compute(run.id, images(), device=self._device())
-                now[run.arm] = found
-                with threadpool_limits(1):  # the same bits on any number of cores; small products are no slower
-                    values = [*quality(found, subjects, replicate=replicate), *change_values(found, subjects)]
-                    alike = []
-                    if replicate - 1 in pairs and run.arm in before:
-                        alike = list(agreement(before[run.arm], found, subjects.patients, seed=self.seed))
-                for name, probe, value in values:
-                    yield _value(run, name, probe, value)
-                for name, value in alike:
-                    yield _value(run, name, None, value) | {"replicate": replicate - 1}
-            before = now
+        setup = Setup(
+            folder=self.folder,
+            images=Path(str(self.cache.images.filename)),
+            settings=self.settings,
+            subjects=subjects,
+            digest=self.cache.digest,
+            device=self._device(),
+            threads=int(self.context.plan["engine"]["threads"]),
+        )
+        single, pairs = self._jobs()
+        workers = self.workers or workers_for(single, setup, self.context.plan, store)
+        found = do_jobs([single, pairs], setup, workers=workers, on_done=lambda _, *counts: self.on_features(*counts))
+        for job, values in zip([*single, *pairs], found, strict=True):
+            for name, probe, value in values:
+                own = {"run": job.other or job.run, "arm": job.arm, "replicate": job.replicate}
+                yield {**own, "criterion": name, "probe": probe, "value": value}
 
-    def _baseline(self, store: FeatureStore, images: "_Lazy", subjects: Subjects) -> Iterator[dict[str, Any]]:
-        if len(self.cache.images.shape) != 4:
-            return
-        self.on_stage(f"biomarkers: {BASELINE}")
-        try:
-            found = store.read(BASELINE) or store.compute_baseline(images())
-        except DataError:  # without scikit-image the baseline is left out, and the page has no row for it
-            return
-        for name, probe, value in (*quality(found, subjects, replicate=0), *change_values(found, subjects)):
-            yield {"run": None, "arm": BASELINE, "replicate": 0, "criterion": name, "probe": probe, "value": value}
+    def _jobs(self) -> tuple[list[Job], list[Job]]:
+        """Return the baseline and every run by replicate, then pairs of runs of one arm."""
+        by_replicate = self._runs()
+        single: list[Job] = []
+        for replicate, runs in enumerate(by_replicate):
+            if self.baseline in FEATURES_OF:
+                single.append(Job(kind="baseline", arm=BASELINE, replicate=replicate))
+            single += [Job(kind="run", arm=arm, replicate=replicate, run=run.id) for arm, run in runs.items()]
+        pairs = [
+            Job(kind="pair", arm=arm, replicate=first, run=run.id, other=by_replicate[second][arm].id)
+            for first, second in replicate_pairs(len(by_replicate))
+            for arm, run in by_replicate[first].items()
+            if arm in by_replicate[second]
+        ]
+        return single, pairs
+
+    def _runs(self) -> list[dict[str, Run]]:
+        """Return the runs of every replicate that have features, by arm; controls behind the arms."""
+        found: list[dict[str, Run]] = [{} for _ in range(self.replicates)]
+        for run in [*self.context.runs, *self.context.controls]:
+            if not run.diverged and run.replicate < self.replicates:
+                found[run.replicate][run.arm] = run
+        return found
 
     def _rows(self, replicate: int) -> Array:
         parts = np.load(self.folder / "splits.npy", mmap_mode="r")[replicate]
@@ -191,17 +223,16 @@ class _Assessment:
         wanted = str(self.context.plan["engine"]["device"])
         return wanted if wanted != "cuda" or torch.cuda.is_available() else "cpu"
 
-    def _scores(self, values: list[dict[str, Any]]) -> dict[str, evidence.Scores]:
-        """Return the table of each criterion; those without any value are left out."""
-        arms = {arm: place for place, arm in enumerate(self.context.arms)}
-        replicates = len(self.context.table[0])
+    def _scores(self, values: list[dict[str, Any]], arms: list[str]) -> dict[str, evidence.Scores]:
+        """Return the table of each criterion, a column for each arm; those without any value are left out."""
+        places = {arm: place for place, arm in enumerate(arms)}
         tables: dict[str, Array] = {}
         for row in values:
-            if row["probe"] is None and row["arm"] in arms:
+            if row["probe"] is None and row["arm"] in places:
                 of_pairs = row["criterion"] in _OF_PAIRS
-                shape = (len(replicate_pairs(replicates)) if of_pairs else replicates, len(arms))
+                shape = (len(replicate_pairs(self.replicates)) if of_pairs else self.replicates, len(arms))
                 table = tables.setdefault(row["criterion"], np.full(shape, np.nan))
-                table[row["replicate"] // (2 if of_pairs else 1), arms[row["arm"]]] = row["value"]
+                table[row["replicate"] // (2 if of_pairs else 1), places[row["arm"]]] = row["value"]
         return {
             name: evidence.Scores(criterion=name, table=tables[name], replicates=2 if name in _OF_PAIRS else 1)
             for name in CRITERIA
@@ -214,7 +245,8 @@ class _Assessment:
         context = self.context
         words = {pair: word for pair, (word, _) in evidence.judged(context, primary, self.settings.margin).items()}
         predicted, assessed = (np.array([row[name] for row in pareto]) for name in ("prediction", "biomarkers"))
-        used = {row["run"] for row in values if row["run"] is not None}
+        used = {row["run"] for row in values if row["arm"] in context.arms}
+        rows = [len(self._rows(replicate)) for replicate in range(self.replicates)]
         return {
             "criterion": primary.criterion,
             "margin": self.settings.margin,
@@ -223,12 +255,16 @@ class _Assessment:
             "layer": self.settings.layer,
             "probes": [probe.column for probe in self.settings.probes],
             "nuisance": sorted({row["probe"] for row in values if row["criterion"] == "nuisance" and row["probe"]}),
-            "images_low": min(len(self._rows(replicate)) for replicate in range(len(context.table[0]))),
-            "images_high": max(len(self._rows(replicate)) for replicate in range(len(context.table[0]))),
+            "images_low": min(rows),
+            "images_high": max(rows),
             "replicates": int(np.isfinite(primary.table).any(axis=1).sum()) * primary.replicates,
             "runs": sorted(used),
             "runs_diverged": sum(run.diverged for run in context.runs),
-            "baseline_features": len(FEATURE_NAMES) if any(row["arm"] == BASELINE for row in values) else 0,
+            "diverged_by_arm": evidence.diverged_by_arm(context),
+            "if_diverged_were_worst": evidence.if_diverged_were_worst(context, primary, self.settings.margin),
+            "baseline": self.baseline,
+            "baseline_features": FEATURES_OF.get(self.baseline, 0),
+            "controls": [arm for arm in CONTROL_ARMS.values() if any(row["arm"] == arm for row in values)],
             "best_predictor": evidence.best_arm(
                 context.arms,
                 evidence.prediction_words(context),
@@ -247,46 +283,6 @@ class _Assessment:
         manifest, names = self.cache.manifest, self.context.classes
         classes = [_in_words(label, names) for label in manifest.rows["label"].to_list()]
         yield from map_rows(found, arm, classes, manifest.rows["source"].to_list(), seed=self.seed)
-
-
-class _Lazy:
-    """Test images of a replicate, read and measured again only when some run needs them."""
-
-    def __init__(self, images: Array, rows: Array, seed: int, replicate: int) -> None:
-        self._of = (images, rows, seed, replicate)
-        self._made: Acquisitions | None = None
-
-    def __call__(self) -> Acquisitions:
-        """Return them."""
-        if self._made is None:
-            images, rows, seed, replicate = self._of
-            self._made = images_of_test(images, rows, seed=seed, replicate=replicate)
-        return self._made
-
-
-_NEEDED = {
-    "features": "twenty test images or more",
-    "classes": "one label per image, and two classes or more in the test part",
-    "probe": "`biomarkers.probes`, and two patients or more of each of its classes in the test part",
-    "nuisance": "a column of `biomarkers.nuisance` with two values or more, and two patients or more of each",
-    "repeats": "ten patients or more with two images of one class in the test part",
-    "visits": "`data.group` and `data.time`, and three patients or more with images of two times in the test part",
-    "score": "`biomarkers.score`, and three patients or more with images of two times in the test part",
-    "replicates": "two replicates or more with twenty images or more in the test parts of both",
-}
-
-
-def _value(run: Run, criterion: str, probe: str | None, value: float) -> dict[str, Any]:
-    own = {"run": run.id, "arm": run.arm, "replicate": run.replicate}
-    return {**own, "criterion": criterion, "probe": probe, "value": value}
-
-
-def _baseline_rows(values: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the baseline as an arm with one replicate, which has no interval."""
-    for row in values:
-        if row["arm"] == BASELINE and row["probe"] is None:
-            none = dict.fromkeys(("low", "high", "sd"))
-            yield {"arm": BASELINE, "criterion": row["criterion"], "estimate": row["value"], **none, "replicates": 1}
 
 
 def _in_words(label: Any, names: list[str]) -> str:

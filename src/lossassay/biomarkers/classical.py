@@ -1,6 +1,7 @@
 """Features that nobody trains: grey levels and co-occurrence, the baseline that learnt features have to beat."""
 
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +14,7 @@ _DISTANCES_PX = (1, 2)
 _ANGLES = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
 _TEXTURES = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation", "ASM")
 _PERCENTILES = (10, 25, 50, 75, 90)
-FEATURE_NAMES: tuple[str, ...] = (
+FIRST_ORDER_NAMES: tuple[str, ...] = (
     "mean",
     "standard deviation",
     "skewness",
@@ -21,30 +22,47 @@ FEATURE_NAMES: tuple[str, ...] = (
     "entropy",
     "energy",
     *(f"percentile {share}" for share in _PERCENTILES),
+)
+FEATURE_NAMES: tuple[str, ...] = (
+    *FIRST_ORDER_NAMES,
     *(f"co-occurrence {name} at {distance} px" for name in _TEXTURES for distance in _DISTANCES_PX),
 )
 
 
+# How many features there are, by what is made; "off" and "no_scikit_image": none.
+FEATURES_OF = {"first_order_and_texture": len(FEATURE_NAMES), "first_order": len(FIRST_ORDER_NAMES)}
+Baseline = Literal["first_order_and_texture", "first_order", "no_scikit_image"]
+
+
+def baseline_of(dimensions: int) -> Baseline:
+    """Return which classical features can be made here: volumes have no co-occurrence; it needs scikit-image.
+
+    Args:
+        dimensions: 2 for images, 3 for volumes.
+    """
+    if dimensions == 3:
+        return "first_order"
+    return "first_order_and_texture" if find_spec("skimage") is not None else "no_scikit_image"
+
+
 def classical_features(images: Array) -> Array:
-    """Return first-order features and those of the grey-level co-occurrence matrix, float32 [N F].
+    """Return first-order features and, for flat images, those of the grey-level co-occurrence matrix, float32 [N F].
 
     The names are as in the Image Biomarker Standardisation Initiative (Zwanenburg et al. 2020, Radiology 295:328),
     over the whole image, with 32 levels of fixed width; co-occurrence is averaged over four directions.
 
     Args:
-        images: [N H W C]; channels are averaged.
+        images: [N H W C] or [N D H W C]; channels are averaged.
 
     Raises:
-        DataError: For volumes, or where scikit-image is not installed.
+        DataError: For flat images where scikit-image is not installed.
     """
-    if images.ndim != 4:
-        raise DataError("Classical features are made for flat images, and these are volumes. Leave the baseline out.")
     return np.stack([_of_image(image) for image in images]).astype(np.float32)
 
 
 def _of_image(image: Array) -> Array:
     grey = image.mean(axis=-1) / np.iinfo(image.dtype).max
-    return np.concatenate([_first_order(grey), _texture(grey)])
+    return _first_order(grey) if grey.ndim == 3 else np.concatenate([_first_order(grey), _texture(grey)])
 
 
 def _first_order(grey: Array) -> Array:

@@ -1,7 +1,7 @@
 """Which arm leaves the better features: the rules of the study, applied to the criteria of its runs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -41,10 +41,16 @@ class Scores:
         return CRITERIA[self.criterion].best != "low"
 
 
-def arm_rows(context: Context, scores: Scores) -> Iterator[dict[str, Any]]:
-    """Yield the mean of each arm with its t interval over replicates."""
+def arm_rows(context: Context, scores: Scores, arms: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the mean of each arm with its t interval over replicates.
+
+    Args:
+        context: The study.
+        scores: Of one criterion.
+        arms: The names of its columns: the arms of the study, or what stands beside them.
+    """
     level = 1 - context.study.evidence.alpha
-    for place, arm in enumerate(context.arms):
+    for place, arm in enumerate(arms):
         found = _mean(context, scores, scores.table[:, place], level)
         yield {
             "arm": arm,
@@ -125,6 +131,39 @@ def judged(context: Context, scores: Scores, margin: float | None) -> dict[Pair,
     return words
 
 
+def diverged_by_arm(context: Context) -> dict[str, int]:
+    """Return the number of diverged runs of each arm that has some."""
+    counts = {arm: sum(run.diverged for run in context.of(arm)) for arm in context.arms}
+    return {arm: count for arm, count in counts.items() if count}
+
+
+def if_diverged_were_worst(context: Context, scores: Scores, margin: float | None) -> dict[str, Any] | None:
+    """Return which verdicts would be others if every diverged run had the worst value of any run; None: none diverged.
+
+    Args:
+        context: The study.
+        scores: Of the primary criterion.
+        margin: Of the primary criterion.
+
+    Returns:
+        ``value``: what they are given; ``changes``: ``arm_a``, ``arm_b``, ``verdict`` and ``instead_of`` of each pair.
+    """
+    diverged = np.array([[run is not None and run.diverged for run in runs] for runs in context.table]).T
+    if not diverged.any() or not np.isfinite(scores.table).any():
+        return None
+    if scores.replicates == 2:
+        diverged = diverged[0 : 2 * len(scores.table) : 2] | diverged[1 : 2 * len(scores.table) : 2]
+    worst = float((np.nanmin if scores.best_is_high else np.nanmax)(scores.table))
+    filled = replace(scores, table=np.where(diverged, worst, scores.table))
+    found, before = (judged(context, one, margin) for one in (filled, scores))
+    changes = [
+        {"arm_a": context.arms[a], "arm_b": context.arms[b], "verdict": word, "instead_of": before[a, b][0]}
+        for (a, b), (word, _) in found.items()
+        if word != before[a, b][0]
+    ]
+    return {"value": worst, "changes": changes}
+
+
 def prediction_words(context: Context) -> Words:
     """Return the verdicts of the study itself, on the primary yardstick."""
     own = verdicts(context, judge(context, context.metric, context.study.evidence.scope))
@@ -175,7 +214,8 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
         best_is_high: The direction.
 
     Returns:
-        ``arm`` (None without a value), ``shown`` (whether it is better than each other arm, or the same function),
+        ``arm`` (None without a value), ``shown`` (whether it is better than each arm that is another function, and
+        there is one),
         ``candidates``: arms that no arm is shown to beat.
     """
     upward = np.array([_upward(float(mean), best_is_high) for mean in means])
@@ -183,7 +223,8 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
         return {"arm": None, "shown": False, "candidates": []}
     place = int(np.nanargmax(np.where(np.isfinite(upward), upward, np.nan)))
     others = [other for other in range(len(arms)) if other != place]
-    shown = bool(others) and all(place in better_than(words, other) | same_as(words, other) for other in others)
+    beaten = [other for other in others if place in better_than(words, other)]
+    shown = bool(beaten) and set(others) <= {*beaten, *same_as(words, place)}
     beaten_none = [arm for other, arm in enumerate(arms) if not better_than(words, other) and isfinite(upward[other])]
     return {"arm": arms[place], "shown": shown, "candidates": beaten_none}
 

@@ -41,6 +41,7 @@ def outputs(
     *,
     layer: str = FEATURES,
     batch_size: int = 256,
+    prepare: Callable[[Tensor, Array], Tensor] = lambda pixels, places: pixels,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outputs:
     """Give the network some images and keep what it says.
@@ -53,12 +54,13 @@ def outputs(
         rows: Which, [M].
         layer: Name of a layer; see `layer_names`.
         batch_size: Images at once.
+        prepare: What is done to a batch of normalised images, with their places in ``images``.
         on_progress: Called with the images done and in all.
 
     Raises:
         ModelError: If there is no such layer, or its output is no tensor of one vector for each image.
     """
-    found = list(_batches(run, images, rows, layer, batch_size, on_progress))
+    found = list(_batches(run, images, rows, layer, batch_size, prepare, on_progress))
     features, scores = (np.concatenate([part[k] for part in found]) for k in (0, 1))
     return Outputs(features=features, scores=scores, probabilities=run.probabilities(scores))
 
@@ -70,6 +72,7 @@ def _batches(
     rows: Array,
     layer: str,
     batch_size: int,
+    prepare: Callable[[Tensor, Array], Tensor],
     on_progress: Callable[[int, int], None],
 ) -> Iterator[tuple[Array, Array]]:
     seen: list[Tensor] = []
@@ -82,7 +85,7 @@ def _batches(
         for first in range(0, len(rows), batch_size):
             own = rows[first : first + batch_size]
             seen.clear()
-            scores = run.model(run.normalised(images[own])).float()
+            scores = run.model(prepare(run.normalised(images[own]), own)).float()
             yield seen[-1].float().cpu().numpy(), scores.cpu().numpy()
             on_progress(first + len(own), len(rows))
     finally:

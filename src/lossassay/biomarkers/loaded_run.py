@@ -113,7 +113,12 @@ class LoadedRun:
 
 
 def load_run(
-    path: str | Path, *, arm: str | None = None, replicate: Replicate = "median", device: str = "cpu"
+    path: str | Path,
+    *,
+    arm: str | None = None,
+    replicate: Replicate = "median",
+    device: str = "cpu",
+    controls: bool = False,
 ) -> LoadedRun:
     """Read a run and build its network.
 
@@ -123,6 +128,7 @@ def load_run(
         arm: With an out folder: only runs of this arm.
         replicate: With an out folder: ``"median"``, ``"best"`` or a number from 0.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        controls: Whether the run of a control may be read; the caller damages its images.
 
     Raises:
         OutFolderError: If there is no such run, it diverged, or its weights are missing or damaged.
@@ -132,7 +138,7 @@ def load_run(
     folder, run_id = find_run(Path(path), arm, replicate)
     plan, store = read_plan(folder), Store(folder)
     entry = next((run for run in plan["runs"] if run["id"] == run_id), None)
-    if entry is None or entry["arm"] not in plan["arms"]:
+    if entry is None or (entry["arm"] not in plan["arms"] and not controls):
         what = "is a control, which is trained to be compared, not used" if entry else "is no run of the study's plan"
         raise OutFolderError(f"{run_id} {what}. Expected a run of an arm: {', '.join(plan['arms'])}.")
     facts = store.facts(run_id)
@@ -167,7 +173,7 @@ def _refuse_absent(device: str) -> None:
 
 def _network(study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path) -> tuple[losses.Loss, nn.Module]:
     """Build the network of a run, with first weights; those that were kept follow."""
-    arm, data = plan["arms"][entry["arm"]], plan["data"]
+    arm, data = plan["arms"].get(entry["arm"]) or plan["arms"][plan["control"]], plan["data"]
     labels = labels_of(pl.read_parquet(folder / "rows.parquet")["label"], data["task"])
     training_part = np.load(folder / "splits.npy")[entry["replicate"]] == 0
     counts = class_counts(labels[training_part], len(data["class_names"]))

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from lossassay.engine.spec import Array
 
@@ -45,7 +45,7 @@ class ProbeTask:
         patients, own = np.unique(self.groups, return_inverse=True)
         counts = np.zeros((len(patients), len(classes)), dtype=int)
         np.add.at(counts, (own, of_row), 1)
-        fewest = int((counts > 0).sum(axis=0).min())
+        fewest = int((counts > 0).sum(axis=0).min(initial=len(patients)))
         if len(classes) < 2 or fewest < 2:
             return []
         order = np.random.default_rng([self.seed, len(self.labels)]).permutation(len(patients))
@@ -117,10 +117,16 @@ def _linear(features: Array, labels: Array, learn: Array, test: Array) -> tuple[
     if learnt.shape[1] == 0:  # constant features tell nothing: the most frequent class
         return test, np.full(len(test), np.bincount(labels[learn]).argmax())
     model = LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS, class_weight="balanced", tol=1e-3)
-    with warnings.catch_warnings(), threadpool_limits(1):  # small products: threads would wait for each other
+    with warnings.catch_warnings(), _libraries().limit(limits=1):  # small products: threads would wait
         warnings.simplefilter("ignore")  # no convergence: the probe is what it is after so many steps, for every arm
         model.fit(learnt, labels[learn])
     return test, model.predict(tested)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries that compute in threads: to look for them takes as long as one fit."""
+    return ThreadpoolController()
 
 
 def _nearest(features: Array, labels: Array, learn: Array, test: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossassay.biomarkers.classical import BASELINE, FEATURE_NAMES
 from lossassay.biomarkers.quality import FEWEST_IMAGES, FeatureSet, Subjects, Values
-from lossassay.biomarkers.run_features import FeatureStore
+from lossassay.biomarkers.run_features import FeatureStore, baseline_id
 from lossassay.biomarkers.visit_rows import Visits
 from lossassay.biomarkers.visits import Changes, Coefficient, Measurements, changes, coefficient_of, repeats
 from lossassay.engine.spec import Array
@@ -97,7 +97,7 @@ def feature_names(count: int) -> list[str]:
 
 
 def visit_tables(
-    store: FeatureStore, runs: Iterable[Run], subjects: Subjects, *, baseline: bool
+    store: FeatureStore, runs: Iterable[Run], subjects: Subjects, *, baselines: int
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of every run that did not diverge, and of the classical baseline.
 
@@ -105,19 +105,19 @@ def visit_tables(
         store: Holds the features of the runs.
         runs: In the order of the table.
         subjects: Patients and visits of all rows.
-        baseline: Whether to add it.
+        baselines: Replicates that it is added for.
     """
     if subjects.visits is None:
         return
     kept = [(run.id, {"run": run.id, "arm": run.arm, "replicate": run.replicate}) for run in runs if not run.diverged]
-    if baseline:
-        kept.append((BASELINE, {"run": None, "arm": BASELINE, "replicate": 0}))
+    for replicate in range(baselines):
+        kept.append((baseline_id(replicate), {"run": None, "arm": BASELINE, "replicate": replicate}))
     for stored_as, own in kept:
         found = store.read(stored_as)
         over_time = None if found is None else run_changes(found, subjects)
         if over_time is not None:
             count = len(over_time.mean.estimate)
-            names = FEATURE_NAMES if own["arm"] == BASELINE else feature_names(count)
+            names = FEATURE_NAMES[:count] if own["arm"] == BASELINE else feature_names(count)
             yield from (own | row for row in change_rows(over_time, names))
 
 

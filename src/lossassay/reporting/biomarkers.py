@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lossassay.catalogue.criteria import CRITERIA
+from lossassay.config import CONTROL_ARMS
 from lossassay.reporting import formatting
 from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.messages import Messages
@@ -112,16 +113,9 @@ def _remarks(results: StudyResults, facts: dict[str, Any], m: Messages) -> Itera
     runs = results.tables["runs"]
     if set(facts["runs"]) != set(runs.filter(runs["status"] != "diverged")["run"]):
         yield m("biomarkers.stale")
-    baseline = results.later("biomarkers").filter(arm=BASELINE, criterion=facts["criterion"])
-    if len(baseline) and facts["baseline_features"]:
-        yield m(
-            "biomarkers.baseline",
-            number=formatting.count(facts["baseline_features"]),
-            criterion=_name(facts["criterion"], m),
-            value=criterion_value(baseline["estimate"][0]),
-        )
+    yield from _beside(results, facts, m)
     if facts["runs_diverged"]:
-        yield Markup(m.counted("biomarkers.diverged", facts["runs_diverged"]))
+        yield from _diverged(facts, m)
     if not facts["probes"]:
         yield m("biomarkers.no_probe")
     if not facts["nuisance"]:
@@ -152,6 +146,55 @@ def _over_time(visits: dict[str, Any] | None, m: Messages) -> Iterator[Markup]:
         yield m("biomarkers.visits.score", score=visits["score"])
 
 
+def _beside(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    """Yield what is assessed beside the arms, and what of it is left out."""
+    if facts.get("controls"):  # folders from before they were assessed do not say
+        damaged = set(facts["controls"]) - {CONTROL_ARMS["same"]}
+        said = m("biomarkers.controls", names=_listed(facts["controls"], m))
+        yield Markup("{} {}").format(said, m("biomarkers.damaged_controls")) if damaged else said
+    if facts.get("baseline") == "no_scikit_image":
+        yield m("biomarkers.no_scikit_image")
+    baseline = results.later("biomarkers").filter(arm=BASELINE, criterion=facts["criterion"])
+    if baseline.is_empty() or not facts["baseline_features"]:
+        return
+    row = baseline.row(0, named=True)
+    interval = "" if row["low"] is None else "_with_interval"
+    yield m(
+        f"biomarkers.baseline{interval}",
+        number=formatting.count(facts["baseline_features"]),
+        kind=m(f"biomarkers.baseline_kind.{facts.get('baseline', 'first_order_and_texture')}"),
+        criterion=_name(facts["criterion"], m),
+        value=criterion_value(row["estimate"]),
+        low=criterion_value(row["low"]),
+        high=criterion_value(row["high"]),
+        level=level(facts),
+    )
+
+
+def _diverged(facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    """Yield how many runs of each arm have no features, and what would be said if they counted as the worst."""
+    counts = [Markup("{} {}").format(arm(name), count) for name, count in facts.get("diverged_by_arm", {}).items()]
+    said = Markup(m.counted("biomarkers.diverged", facts["runs_diverged"]))
+    if counts:
+        said = Markup("{} {}").format(said, m("biomarkers.diverged_by_arm", counts=Markup(", ").join(counts)))
+    yield said
+    worst = facts.get("if_diverged_were_worst")
+    if worst is None:
+        return
+    value = criterion_value(worst["value"])
+    if not worst["changes"]:
+        yield m("biomarkers.worst_same", value=value)
+    for row in worst["changes"]:
+        yield m(
+            "biomarkers.worst_other",
+            value=value,
+            arm_a=arm(row["arm_a"]),
+            arm_b=arm(row["arm_b"]),
+            verdict=verdict_word(m, row["verdict"]),
+            instead_of=verdict_word(m, row["instead_of"]),
+        )
+
+
 def _pairs(results: StudyResults, m: Messages) -> Table | None:
     table = results.later("biomarker_comparisons")
     rows: list[list[Cell]] = [
@@ -174,31 +217,32 @@ def _pairs(results: StudyResults, m: Messages) -> Table | None:
 
 
 def _every(results: StudyResults, m: Messages) -> Table | None:
-    """Return every criterion (row) of every arm (column), the best mean of the arms marked."""
+    """Return every criterion (row) of every arm (column), the best mean of the arms marked, and what is beside them."""
     found = {(row["criterion"], row["arm"]): row for row in results.later("biomarkers").iter_rows(named=True)}
-    names = [*arm_names(results), *([BASELINE] if any(name == BASELINE for _, name in found) else [])]
+    beside = [*(results.biomarkers or {}).get("controls", []), BASELINE]
+    names = [*arm_names(results), *(one for one in beside if any(name == one for _, name in found))]
     criteria = [name for name in CRITERIA if any((name, one) in found for one in arm_names(results))]
     if not criteria:
         return None
     heads = [m("biomarkers.baseline_text") if name == BASELINE else arm(name) for name in names]
-    rows = [_criterion_row(criterion, names, found, m) for criterion in criteria]
+    rows = [_criterion_row(criterion, names, arm_names(results), found, m) for criterion in criteria]
     return Table(name="biomarkers", head=["", *heads], rows=rows)
 
 
-def _criterion_row(criterion: str, names: list[str], found: dict[tuple[str, str], Any], m: Messages) -> list[Cell]:
+def _criterion_row(
+    criterion: str, names: list[str], arms: list[str], found: dict[tuple[str, str], Any], m: Messages
+) -> list[Cell]:
     best_way = CRITERIA[criterion].best
     entries = {name: found.get((criterion, name)) for name in names}
     of_arms = [
-        entry["estimate"]
-        for name, entry in entries.items()
-        if entry and name != BASELINE and entry["estimate"] is not None
+        entry["estimate"] for name, entry in entries.items() if entry and name in arms and entry["estimate"] is not None
     ]
     best = None if best_way is None else (max if best_way == "high" else min)(of_arms, default=None)
     arrow = "" if best_way is None else m("table.higher" if best_way == "high" else "table.lower")
     title = Markup('{} <span class="arrow">{}</span><span class="gloss">{}</span>').format(
         capital(_name(criterion, m)), arrow, _gloss(criterion, m)
     )
-    return [title, *(_cell(entry, best if name != BASELINE else None, m) for name, entry in entries.items())]
+    return [title, *(_cell(entry, best if name in arms else None, m) for name, entry in entries.items())]
 
 
 def _cell(entry: dict[str, Any] | None, best: float | None, m: Messages) -> Cell:

@@ -20,6 +20,7 @@ class Progress:
             before the next look.
         on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
         on_stage: Names of stages that take a while: analysis, report.
+        on_features: Runs whose features are assessed, and how many there are in all.
     """
 
     on_decoding: Callable[[int, int], None] = lambda done, total: None
@@ -28,3 +29,4 @@ class Progress:
     on_look: Callable[[int, list[str]], None] = lambda there, needed: None
     on_message: Callable[[dict[str, Any]], None] = lambda message: None
     on_stage: Callable[[str], None] = lambda stage: None
+    on_features: Callable[[int, int], None] = lambda done, total: None

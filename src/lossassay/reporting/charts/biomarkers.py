@@ -103,6 +103,7 @@ def biomarkers_transfer(results: StudyResults, messages: Messages) -> Figure | N
         for side, name in (("x", "separation"), ("y", "transfer"))
     )
     points = x.join(y, on="arm", how="inner", maintain_order="left").drop_nulls(["x_estimate", "y_estimate"])
+    points = points.filter(pl.col("arm").is_in(arm_names(results)))
     if points.is_empty():
         return None
     titles = [capital(messages.text(f"criterion.{name}.name")) for name in ("separation", "transfer")]
@@ -157,27 +158,40 @@ def biomarker_map(results: StudyResults, messages: Messages) -> Figure | None:
     table = results.later("biomarker_map")
     if results.biomarkers is None or table.is_empty():
         return None
+    columns = [
+        column for column in ("class", "source") if column == "class" or table[column].drop_nulls().n_unique() > 1
+    ]
     panels = [
         _map_panel(table.filter(method=method), column, messages.text(f"chart.biomarker_map.{method}"), messages)
-        for column in ("class", "source")
-        if column == "class" or table["source"].drop_nulls().n_unique() > 1
+        for column in columns
         for method in ("pca", "tsne")
     ]
+    subtitle = messages.text("chart.biomarker_map.subtitle", number=len(table.filter(method="pca")))
+    for column in columns:
+        _, left_out = _named(table, column)
+        if left_out:
+            subtitle += " " + messages.text(f"chart.biomarker_map.left_out_{column}", names=", ".join(left_out))
     pairs = [alt.hconcat(*panels[first : first + 2]) for first in range(0, len(panels), 2)]
     return Figure(
         name="biomarker_map",
         table="biomarker_map",
         title=messages.text("chart.biomarker_map.title", arm=table["arm"][0]),
-        subtitle=messages.text("chart.biomarker_map.subtitle", number=len(table.filter(method="pca"))),
+        subtitle=subtitle,
         chart=alt.vconcat(*pairs).resolve_scale(color="independent", shape="independent"),
         panel_px=2 * _MAP_PX + 60,
         panels=1,
     )
 
 
+def _named(points: pl.DataFrame, column: str) -> tuple[list[str], list[str]]:
+    """Return the names that are drawn, those with the most images, and those that are left out."""
+    counts = points.group_by(column).len().drop_nulls().sort(pl.col("len"), column, descending=[True, False])
+    names = counts[column].to_list()
+    return sorted(names[:_MOST_NAMES]), sorted(names[_MOST_NAMES:])
+
+
 def _map_panel(points: pl.DataFrame, column: str, title: str, messages: Messages) -> Any:
-    counts = points[column].value_counts(sort=True)[column].drop_nulls().to_list()
-    names = sorted(counts[:_MOST_NAMES])
+    names, _ = _named(points, column)
     shown = points.filter(pl.col(column).is_in(names)).select("x", "y", pl.col(column).alias("name"))
     colours = alt.Scale(domain=names, range=arm_colours(len(names)))
     shapes = alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))
