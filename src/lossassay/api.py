@@ -1,15 +1,18 @@
 """The public functions, one for each command. They return values; only the command line prints."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from lossassay.api_runs import ExplainOptions, Explanation, explain, export, extract, fit, predict
 from lossassay.biomarkers.assess import assess
 from lossassay.config import DataConfig, Study, load_study
+from lossassay.config.file_schema import study_schema
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
@@ -75,6 +78,7 @@ __all__ = [
     "predict",
     "report",
     "run",
+    "schema",
     "suggest_losses",
 ]
 
@@ -323,6 +327,28 @@ def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress 
     """
     target = Path(out)
     return study_file(look(path), target, on_decoding=(progress or Progress()).on_decoding)
+
+
+def schema(out: str | Path | None = None) -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of study.toml, for editors.
+
+    Args:
+        out: Where to write it too, a .json file; None: nowhere.
+
+    Raises:
+        OutFolderError: If it cannot be written.
+    """
+    found = study_schema()
+    if out is not None:
+        target = Path(out)
+        if target.suffix.lower() != ".json":
+            raise OutFolderError(f"A schema is a .json file, got {target.name!r}. Name one such as study.schema.json.")
+        make_folder_of(target)
+        try:
+            target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutFolderError(f"{target} cannot be written: {error.strerror}. Name another --out.") from None
+    return found
 
 
 def audit(

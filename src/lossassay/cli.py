@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_explain, cli_export, cli_use
+from lossassay import cli_biomarkers, cli_explain, cli_export, cli_schema, cli_use
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -245,6 +245,7 @@ cli_biomarkers.add_commands(app)
 cli_use.add_commands(app)
 cli_explain.add_commands(app)
 cli_export.add_commands(app)
+cli_schema.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
