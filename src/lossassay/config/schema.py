@@ -300,11 +300,14 @@ class BiomarkersConfig(Frozen):
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
 
 
+UNTUNED = "untuned: "  # before the name of an arm that trains with the study's own settings beside its tuned runs
+
+
 class TuningConfig(Frozen):
     """How the parameters of each arm are chosen, with one budget for all; a study without this section chooses nothing.
 
     A range of `space` is ``"auto"`` (learning_rate only), ``[low, high]``, ``[low, high, "log"]``,
-    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.study.tuning.space`.
+    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.config.tuning_space`.
     """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20  # of each arm; the first has the study's own settings
