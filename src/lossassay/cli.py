@@ -334,6 +334,11 @@ def _answers(results: Any) -> None:
         ],
         title="Arms",
     )
+    from lossassay.reporting.messages import load_messages
+    from lossassay.reporting.tuning import terminal_line
+
+    if line := terminal_line(results.stored, load_messages()):
+        typer.echo(line)
     failed = results.table("checks").filter(results.table("checks")["status"] == "failed")["code"].to_list()
     if failed:
         typer.echo(f"Checks to look at in the report: {', '.join(failed)}")

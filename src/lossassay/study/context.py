@@ -31,6 +31,7 @@ class Context:
         missing: Runs that are still needed.
         folder: The out folder.
         memory: What was computed once, for `judge`.
+        untuned: Runs of each arm with the study's own settings, of a tuned study.
     """
 
     study: Study
@@ -45,6 +46,7 @@ class Context:
     missing: int
     folder: Path
     memory: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
+    untuned: dict[str, list[Run]] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:

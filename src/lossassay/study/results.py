@@ -198,6 +198,7 @@ TUNING_TABLES: dict[str, tuple[str, ...]] = {
     "tuning_sensitivity": (
         "arm",
         "learning_rate_low",
+        "learning_rate",
         "learning_rate_high",
         "value",
         "shortfall",

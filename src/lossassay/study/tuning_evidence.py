@@ -1,4 +1,4 @@
-"""What tuning changed: the verdicts of the same evidence code on the untuned runs and on the tuned ones; coded facts."""
+"""What tuning changed: verdicts of the same evidence code on the untuned runs and on the tuned ones; coded facts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -43,8 +43,8 @@ def tuning_tables(context: Context) -> dict[str, pl.DataFrame]:
     return {name: _frame(name, list(own)) for name, own in rows.items()}
 
 
-def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str, Any] | None:
-    """Return what the report says about tuning besides its tables; None for a study without [tuning].
+def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
+    """Return what the report says about tuning besides its tables; nothing for a study without [tuning].
 
     Args:
         context: The study.
@@ -52,10 +52,10 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
     """
     tuning = context.study.tuning
     if tuning is None:
-        return None
+        return {}
     jobs = read_jobs(context.folder, context.plan)
     budget, words = tables["tuning_budget"], tables["tuning_verdicts"]
-    return {
+    found = {
         "metric": tuning.metric or context.metric,
         "parameters": list(dict.fromkeys(name for job in jobs for name in job.space)),
         "jobs_planned": len(context.plan.get("tuning", ())),
@@ -71,6 +71,7 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "rate_tuned": any(RATE in job.space for job in jobs),
         "rate_winners": _winners(tables["tuning_sensitivity"]),
     }
+    return {"tuning": found}
 
 
 def edges(choices: pl.DataFrame) -> list[dict[str, Any]]:
@@ -88,6 +89,17 @@ def edges(choices: pl.DataFrame) -> list[dict[str, Any]]:
                     {"arm": arm, "parameter": parameter, "end": end, "limit": limit, "jobs": count, "of": len(own)}
                 )
     return found
+
+
+def tuned_at_edge(context: Context) -> tuple[bool | None, dict[str, Any]]:
+    """Fail where an arm took a parameter from the end of its range: a better value may lie beyond."""
+    if context.study.tuning is None:
+        return None, {"edges": []}
+    jobs = read_jobs(context.folder, context.plan)
+    if not jobs:
+        return None, {"edges": []}
+    found = edges(_frame("tuning_choices", list(choice_rows(context.study, jobs))))
+    return not found, {"edges": [list(edge.values()) for edge in found]}
 
 
 def untuned_context(context: Context) -> Context | None:
@@ -172,6 +184,6 @@ def _winners(sensitivity: pl.DataFrame) -> list[dict[str, Any]]:
 def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema={column: column_type(column) for column in TUNING_TABLES[name]})
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.selectors.float().fill_nan(None))
-
-
+    frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.selectors.float().fill_nan(None))
+    unknown = [column for column in frame.columns if frame[column].dtype == pl.Null]
+    return frame.with_columns(pl.col(column).cast(column_type(column)) for column in unknown)

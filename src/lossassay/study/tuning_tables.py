@@ -99,7 +99,14 @@ def sensitivity_rows(study: Study, jobs: Sequence[Job]) -> Rows:
         high = jobs[0].high
         best = (max if high else min)(found, key=lambda arm: found[arm]["value"], default=None)
         everyone = len(found) == len(names) > 1
-        limits = {"learning_rate_low": float(edges[index]), "learning_rate_high": float(edges[index + 1])}
+        ends = float(edges[index]), float(edges[index + 1])
+        limits = dict(
+            zip(
+                ("learning_rate_low", "learning_rate", "learning_rate_high"),
+                (ends[0], math.sqrt(ends[0] * ends[1]), ends[1]),
+                strict=True,
+            )
+        )
         for arm, row in found.items():
             yield {"arm": arm, **limits, **row, "best": everyone and arm == best}
 
@@ -109,9 +116,7 @@ def _of_bin(job: Job, edges: Array, index: int, epoch: int, last: bool) -> tuple
     values = {trial.number: trial.value_until(epoch, high=job.high, last=last) for trial in job.trials}
     known = [value for value in values.values() if value is not None]
     inside = [
-        value
-        for trial in job.trials
-        if (value := values[trial.number]) is not None and _bin_of(trial, edges) == index
+        value for trial in job.trials if (value := values[trial.number]) is not None and _bin_of(trial, edges) == index
     ]
     if not inside:
         return None
@@ -151,7 +156,7 @@ def choice_rows(study: Study, jobs: Sequence[Job]) -> Rows:
                 "replicate": job.replicate,
                 "parameter": name,
                 "text": "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value),
-                "value": None if place is None else float(value),
+                "value": None if place is None or value is None else float(value),
                 "low": own.low,
                 "high": own.high,
                 "scale": own.kind,
