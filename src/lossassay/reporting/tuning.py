@@ -41,7 +41,6 @@ def section(results: StudyResults, m: Messages) -> Section | None:
     if tuning is None or not facts:
         return None
     metric = results.facts["primary_metric"]
-    replicates = int(results.later("tuning_budget")["replicates"].fill_null(0).cast(int).max() or 0)  # type: ignore[arg-type]
     return Section(
         claim=_claim(tuning, facts, m),
         said=[
@@ -56,7 +55,7 @@ def section(results: StudyResults, m: Messages) -> Section | None:
         budget_text=m(
             "section.tuning.budget_text",
             metric=metric_name(m, metric),
-            replicates=m.counted("count.replicates", replicates),
+            replicates=m.counted("count.replicates", facts["gain_replicates"]),
             level=level(results.facts),
         ),
     )
