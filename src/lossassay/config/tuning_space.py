@@ -49,6 +49,11 @@ class Range:
     high: float | None = None
     choices: tuple[Any, ...] = ()
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Smallest and largest value; nan for choices, which have none."""
+        return (math.nan, math.nan) if self.low is None or self.high is None else (self.low, self.high)
+
     def value_at(self, place: float) -> Any:
         """Return the value at a place of the unit interval; numbers have four significant digits.
 
@@ -57,7 +62,7 @@ class Range:
         """
         if self.kind == "choices":
             return self.choices[min(int(place * len(self.choices)), len(self.choices) - 1)]
-        low, high = _ends(self)
+        low, high = self.ends
         if self.kind == "integer":
             return int(low) + min(int(place * (high - low + 1)), int(high - low))
         if self.kind == "log":
@@ -72,7 +77,7 @@ class Range:
             return value in self.choices
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        low, high = _ends(self)
+        low, high = self.ends
         return low <= value <= high and (self.kind != "integer" or float(value).is_integer())
 
     def as_data(self) -> dict[str, Any]:
@@ -85,12 +90,6 @@ class Range:
     def of_data(cls, data: Mapping[str, Any]) -> "Range":
         """Read what `as_data` returned."""
         return cls(**{**data, "choices": tuple(data.get("choices", ()))})
-
-
-def _ends(own: Range) -> tuple[float, float]:
-    if own.low is None or own.high is None:  # choices have no ends
-        return math.nan, math.nan
-    return own.low, own.high
 
 
 def parse_range(value: Any) -> Range | str:
