@@ -32,7 +32,6 @@ class Context:
         folder: The out folder.
         untuned: Of a study that tunes: runs of each arm with the study's own settings, by the arm's name.
         memory: What was computed once, for `judge`.
-        untuned: Runs of each arm with the study's own settings, of a tuned study.
     """
 
     study: Study
@@ -48,7 +47,6 @@ class Context:
     folder: Path
     untuned: dict[str, list[Run]] = field(default_factory=dict)
     memory: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
-    untuned: dict[str, list[Run]] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:

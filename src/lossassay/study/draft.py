@@ -12,10 +12,10 @@ from lossassay.errors import OutFolderError
 from lossassay.study.estimate import Estimate, estimate
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.proposal import Proposal
+from lossassay.study.tuning.halving import budget_epochs
 
 SCHEMA_FILE = "study.schema.json"  # where it lies beside a study file, editors are told
 _TRIALS = 20
-_HALVING_SHARE = 0.5  # of the epochs: all trials train a quarter, half of them one half, a quarter of them the whole
 # Ranges around the defaults, for parameters that papers tune.
 _SPACE = {"focal": ("gamma = [0.5, 5.0]",)}
 _ARMS = {
@@ -59,7 +59,11 @@ def study_file(
     raw["evidence"] = {"replicates": 10, "margin": 0.02}
     planned = make_plan(parse_study(raw, source="the proposed study"), cache)
     cost = estimate(planned, cache.images)
-    lines = _for_editors(target) + _commented(raw, proposal, planned, cost) + _tuning(raw["arms"], cost)
+    lines = (
+        _for_editors(target)
+        + _commented(raw, proposal, planned, cost)
+        + _tuning(raw["arms"], raw["training"]["epochs"], cost)
+    )
     target.write_text("\n".join(lines), encoding="utf-8")
     return target
 
@@ -106,15 +110,16 @@ def _for_editors(target: Path) -> list[str]:
     return [f"#:schema ./{SCHEMA_FILE}", ""] if (target.parent / SCHEMA_FILE).is_file() else []
 
 
-def _tuning(arms: list[dict[str, Any]], cost: Estimate) -> list[str]:
+def _tuning(arms: list[dict[str, Any]], epochs: int, cost: Estimate) -> list[str]:
     """Propose a search space for the chosen losses, commented out, with what it would cost."""
     space = ['learning_rate = "auto"', *(own for arm in arms for own in _SPACE.get(arm["loss"], ()))]
-    times = 1 + _TRIALS * _HALVING_SHARE + 1  # the runs, the trials of each, and each untuned
+    # the runs, the trials of each, and each untuned
+    times = 1 + budget_epochs(_TRIALS, epochs, "halving") / epochs + 1
     minutes = times * cost.wall_seconds / 60
     return [
         "# Every arm above trains with the same settings, which may suit one loss better than another. With this",
         "# section each arm chooses its own first, on validation parts, with the same number of trials. It takes about",
-        f"# {times:g} times as long: {_duration(minutes)} in place of {_duration(cost.wall_seconds / 60)}.",
+        f"# {times:.0f} times as long: {_duration(minutes)} in place of {_duration(cost.wall_seconds / 60)}.",
         "# [tuning]",
         f"# trials = {_TRIALS}  # of each arm in each replicate; most stop after a quarter of the epochs",
         '# scope = "nested"  # or "once": tuned on patients who are then in no test part, at a fraction of the cost',
