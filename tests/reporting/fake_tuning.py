@@ -8,7 +8,7 @@ import polars as pl
 
 from lossassay.config.schema import TuningConfig
 from lossassay.study.results import TUNING_TABLES, StudyResults, column_type
-from lossassay.study.tuning_evidence import edges
+from lossassay.study.tuning_evidence import edges, winners
 from lossassay.study.tuning_tables import (
     best_so_far_rows,
     budget_of,
@@ -65,7 +65,6 @@ def with_tuning(
         (results.folder / "tables").mkdir(exist_ok=True)
         frame.write_csv(results.folder / "tables" / f"{name}.csv")
     spent, words = frames["tuning_budget"]["epochs"], frames["tuning_verdicts"]["changed"]
-    best = frames["tuning_sensitivity"].filter(pl.col("best"))
     base = {
         "metric": "balanced_accuracy",
         "parameters": ["learning_rate"],
@@ -81,7 +80,7 @@ def with_tuning(
         "pairs": len(words),
         "pairs_changed": int(words.sum()),
         "rate_tuned": True,
-        "rate_winners": best.select("arm", "learning_rate_low", "learning_rate_high").to_dicts(),
+        "rate_winners": winners(frames["tuning_sensitivity"]),
     }
     return dataclasses.replace(
         results,

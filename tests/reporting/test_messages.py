@@ -148,6 +148,8 @@ def tuned(folder: Path) -> Iterator[StudyResults]:
     yield with_tuning(two, untuned=False, jobs_finished=2, settings={"sampler": "tpe", "pruning": "none"})
     yield with_tuning(two, diverged=5, epochs_low=1, rate_winners=[])
     yield with_tuning(two, rate_tuned=False, common_epochs=1)
+    one = [{"arm": two.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
+    yield with_tuning(two, rate_winners=one, metric="macro_auroc")
 
 
 def other_splits(base: StudyResults) -> Iterator[StudyResults]:

@@ -11,7 +11,7 @@ import pytest
 
 from lossassay import stats
 from lossassay.config import Study, parse_study
-from lossassay.study.tuning_evidence import edges
+from lossassay.study.tuning_evidence import edges, winners
 from lossassay.study.tuning_results import Job, Trial, common_epochs, read_jobs
 from lossassay.study.tuning_tables import (
     best_so_far_rows,
@@ -127,6 +127,16 @@ def test_the_winner_changes_with_the_learning_rate_where_the_peaks_lie_apart() -
     assert winners == sorted(winners, reverse=True)  # it changes once
     equal = list(sensitivity_rows(study(), fake_jobs(study(), {"low": 1e-3, "high": 2e-3})))
     assert all(row["shortfall"] >= 0 for row in [*rows, *equal])
+
+
+def test_arms_with_equal_trials_have_no_winner_and_neighbours_are_joined() -> None:
+    equal = pl.DataFrame(list(sensitivity_rows(study(), fake_jobs(study(), dict.fromkeys(PEAKS, 1e-3)))))
+    assert winners(equal) == []
+    found = winners(pl.DataFrame(list(sensitivity_rows(study(), fake_jobs(study(), PEAKS)))))
+    assert [part["arm"] for part in found] == ["low", "high"]
+    assert found[0]["learning_rate_low"] == pytest.approx(RATES[0])
+    assert found[0]["learning_rate_high"] <= found[1]["learning_rate_low"]
+    assert found[1]["learning_rate_high"] == pytest.approx(RATES[-1])
 
 
 def test_the_shortfall_is_zero_where_the_best_trial_lies_alone() -> None:

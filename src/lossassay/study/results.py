@@ -194,13 +194,16 @@ TUNING_TABLES: dict[str, tuple[str, ...]] = {
     ),
     # mean over jobs of the best value of the first `trial` trials; t interval
     "tuning_best_so_far": ("arm", "trial", "mean", "low", "high", "jobs"),
-    # trials by learning rate, all at the same epoch; shortfall: how far below the best trial of their job, 0 or more
+    # trials by learning rate, all at the same epoch; shortfall: how far below the best trial of their job, 0 or more;
+    # best: the best mean value, where all arms have trials and no other has the same
     "tuning_sensitivity": (
         "arm",
         "learning_rate_low",
         "learning_rate",
         "learning_rate_high",
         "value",
+        "value_low",
+        "value_high",
         "shortfall",
         "shortfall_low",
         "shortfall_high",

@@ -63,14 +63,14 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "common_epochs": common_epochs(jobs),
         "epochs_low": budget["epochs"].min(),
         "epochs_high": budget["epochs"].max(),
-        "gain_replicates": int(budget["replicates"].max()),
+        "gain_replicates": max(budget["replicates"].to_list(), default=0),
         "diverged": int(budget["diverged"].sum()),
         "own_settings_chosen": sum(job.chosen is not None and job.chosen.own_settings for job in jobs),
         "edges": edges(tables["tuning_choices"]),
         "pairs": len(words),
         "pairs_changed": int(words["changed"].sum()),
         "rate_tuned": any(RATE in job.space for job in jobs),
-        "rate_winners": _winners(tables["tuning_sensitivity"]),
+        "rate_winners": winners(tables["tuning_sensitivity"]),
     }
     return {"tuning": found}
 
@@ -176,10 +176,16 @@ def _gain_interval(gains: Array, context: Context) -> dict[str, Any]:
     return {"gain": found.estimate, "gain_low": found.low, "gain_high": found.high, "replicates": found.replicates}
 
 
-def _winners(sensitivity: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the arm that was best in each range of learning rates that all arms tried."""
-    rows = sensitivity.filter(pl.col("best"))
-    return rows.select("arm", "learning_rate_low", "learning_rate_high").to_dicts()
+def winners(sensitivity: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the arm that was best from which learning rate to which; neighbours with one winner are joined."""
+    found: list[dict[str, Any]] = []
+    for row in sensitivity.filter(pl.col("best")).iter_rows(named=True):
+        low, high = row["learning_rate_low"], row["learning_rate_high"]
+        if found and found[-1]["arm"] == row["arm"] and found[-1]["learning_rate_high"] == low:
+            found[-1]["learning_rate_high"] = high
+        else:
+            found.append({"arm": row["arm"], "learning_rate_low": low, "learning_rate_high": high})
+    return found
 
 
 def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

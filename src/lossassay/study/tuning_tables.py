@@ -80,8 +80,8 @@ def sensitivity_rows(study: Study, jobs: Sequence[Job]) -> Rows:
     """Return how good the trials of each arm were by their learning rate.
 
     All trials are compared after the same number of epochs, the most that every trial has. Within a bin trials of one
-    job are averaged first; the interval is over jobs. ``best`` marks the arm with the best mean of a bin that all arms
-    have trials in.
+    job are averaged first; intervals are over jobs. ``best`` marks the arm that alone has the best mean of a bin, where
+    all arms have trials; it is no test.
     """
     rates = [trial.parameters[RATE] for job in jobs for trial in job.trials if RATE in trial.parameters]
     if not rates or min(rates) == max(rates):
@@ -96,8 +96,7 @@ def sensitivity_rows(study: Study, jobs: Sequence[Job]) -> Rows:
             used = [one for one in means if one is not None]
             if used:
                 found[arm] = _bin_row(np.array([one[:2] for one in used]), sum(one[2] for one in used), study)
-        high = jobs[0].high
-        best = (max if high else min)(found, key=lambda arm: found[arm]["value"], default=None)
+        best = _alone_best({arm: row["value"] for arm, row in found.items()}, high=jobs[0].high)
         everyone = len(found) == len(names) > 1
         ends = float(edges[index]), float(edges[index + 1])
         limits = dict(
@@ -109,6 +108,15 @@ def sensitivity_rows(study: Study, jobs: Sequence[Job]) -> Rows:
         )
         for arm, row in found.items():
             yield {"arm": arm, **limits, **row, "best": everyone and arm == best}
+
+
+def _alone_best(values: dict[str, float], *, high: bool) -> str | None:
+    """Return the arm with the best value; None where two have the same."""
+    if not values:
+        return None
+    best = (max if high else min)(values.values())
+    having = [arm for arm, value in values.items() if math.isclose(value, best, rel_tol=1e-9)]
+    return having[0] if len(having) == 1 else None
 
 
 def _of_bin(job: Job, edges: Array, index: int, epoch: int, last: bool) -> tuple[float, float, int] | None:
@@ -130,9 +138,11 @@ def _bin_of(trial: Trial, edges: Array) -> int | None:
 
 
 def _bin_row(means: Array, trials: int, study: Study) -> dict[str, Any]:
-    shortfall = stats.mean_interval(means[:, 1], level=1 - study.evidence.alpha)
+    value, shortfall = (stats.mean_interval(own, level=1 - study.evidence.alpha) for own in means.T)
     return {
-        "value": float(means[:, 0].mean()),
+        "value": value.estimate,
+        "value_low": value.low,
+        "value_high": value.high,
         "shortfall": shortfall.estimate,
         "shortfall_low": shortfall.low,
         "shortfall_high": shortfall.high,

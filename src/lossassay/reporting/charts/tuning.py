@@ -1,10 +1,11 @@
-"""Best so far against trials, how much the learning rate matters, and where in its range each parameter was chosen."""
+"""Best so far against trials, the trials by learning rate, and where in its range each parameter was chosen."""
 
 from typing import Any
 
 import altair as alt
 import polars as pl
 
+from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.reporting import formatting
 from lossassay.reporting.charts.common import (
     WIDTH_PX,
@@ -18,7 +19,7 @@ from lossassay.reporting.charts.common import (
 )
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
-from lossassay.reporting.words import arm_names, level, metric_name, unit_of_difference
+from lossassay.reporting.words import arm_names, level, metric_name, metric_title
 from lossassay.study.results import StudyResults
 
 _HEIGHT_PX, _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 240, 46, 10, 9
@@ -30,16 +31,15 @@ def tuning_best(results: StudyResults, messages: Messages) -> Figure | None:
     table, metric = results.later("tuning_best_so_far"), _metric(results)
     if table.is_empty():
         return None
-    scale, jobs = formatting.shown_scale(metric), int(str(table["jobs"].max()))
-    rows = ordered(table, "arm", arm_names(results)).select(
-        "order", "arm", "trial", *(pl.col(name).cast(pl.Float64) * scale for name in ("mean", "low", "high"))
-    )
-    unit = "%" if formatting.in_percent(metric) else messages.text("unit.own")
+    jobs, limits = int(str(table["jobs"].max())), {name: name for name in ("mean", "low", "high")}
+    rows = ordered(table, "arm", arm_names(results)).select("order", "arm", "trial", *_shown(limits, metric))
     names = {"metric": metric_name(messages, metric), "level": level(results.facts), "n": jobs}
     subtitle = messages.text("chart.tuning_best.once" if jobs == 1 else "chart.tuning_best.subtitle", **names)
     axis = alt.Axis(tickMinStep=1, grid=False)
     x = alt.X("trial:Q", title=messages.text("chart.tuning_best.trials"), axis=axis, scale=alt.Scale(nice=False))
-    title = messages.text("chart.tuning_best.axis", unit=unit)
+    title = messages.text(
+        "chart.tuning_best.axis_percent" if formatting.in_percent(metric) else "chart.tuning_best.axis"
+    )
     return Figure(
         name="tuning_best",
         table="tuning_best_so_far",
@@ -50,18 +50,18 @@ def tuning_best(results: StudyResults, messages: Messages) -> Figure | None:
 
 
 def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
-    """Draw how far the trials of each arm lie below its best, by learning rate."""
+    """Draw how good the trials of each arm were, by learning rate."""
     table, metric = results.later("tuning_sensitivity"), _metric(results)
     if table.is_empty():
         return None
-    scale, jobs = formatting.shown_scale(metric), int(str(table["jobs"].max()))
-    limits = {"mean": "shortfall", "low": "shortfall_low", "high": "shortfall_high"}
+    jobs = int(str(table["jobs"].max()))
+    limits = {"mean": "value", "low": "value_low", "high": "value_high"}
     rows = ordered(table, "arm", arm_names(results)).select(
         "order",
         "arm",
         "learning_rate",
         "best",
-        *((pl.col(stored).cast(pl.Float64) * scale).alias(name) for name, stored in limits.items()),
+        *_shown(limits, metric),
     )
     axis = alt.Axis(grid=False, format="~g", tickCount=6)
     x = alt.X(
@@ -70,7 +70,7 @@ def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
         axis=axis,
         scale=alt.Scale(type="log", nice=False, padding=12),
     )
-    title = messages.text("chart.tuning_rate.axis", unit=unit_of_difference(messages, metric))
+    title = metric_title(messages, metric) + (" (%)" if formatting.in_percent(metric) else "")
     lines = _lines(rows, x, title, results, messages)
     ring = (
         alt.Chart(inline(rows.filter("best")))
@@ -114,6 +114,15 @@ def tuning_choices(results: StudyResults, messages: Messages) -> Figure | None:
 
 def _metric(results: StudyResults) -> str:
     return str((results.facts.get("tuning") or {"metric": results.facts["primary_metric"]})["metric"])
+
+
+def _shown(limits: dict[str, str], metric: str) -> list[pl.Expr]:
+    """Return columns as they are drawn; a band ends where the yardstick does, for all that few jobs leave open."""
+    spec, scale = YARDSTICKS[metric], formatting.shown_scale(metric)
+    return [
+        (pl.col(stored).cast(pl.Float64).clip(spec.low, spec.high) * scale).alias(name)
+        for name, stored in limits.items()
+    ]
 
 
 def _lines(rows: pl.DataFrame, x: alt.X, title: str, results: StudyResults, messages: Messages) -> list[Any]:
