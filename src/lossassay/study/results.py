@@ -160,7 +160,7 @@ LATER_TABLES: dict[str, tuple[str, ...]] = {
 }
 BIOMARKER_FACTS = "biomarkers.json"
 
-# Tables of a study with [tuning]; docs/tuning.md explains each.
+# Tables of a study with [tuning]; docs/tables.md says what each column holds.
 TUNING_TABLES: dict[str, tuple[str, ...]] = {
     # every trial of every job; replicate: none where tuned once; value: validation yardstick; parameters: JSON
     "tuning_trials": (
