@@ -30,9 +30,9 @@ def study(*, arms: list[dict[str, Any]] | None = None, **sections: Any) -> Study
         ({"space": {"learning_rate": 0.1}}, r"got 0.1, expected \"auto\", \[low, high\]"),
         ({"space": {"gamma": "auto"}}, '"auto" is known for learning_rate alone'),
         ({"space": {"gamma": [0.5, 2, "int"]}}, 'an "int" range needs whole numbers, got 0.5 and 2'),
-        ({"space": {"gamma": [0, 5000]}}, r"tuning.space.gamma: got 5000.0, expected .* \(arm 'focal'\)"),
+        ({"space": {"gamma": [-1, 2]}}, r"tuning.space.gamma: got -1.0, expected .* \(arm '.*focal.*'\)"),
         ({"space": {"gamm": [0, 1]}}, "no parameter is called 'gamm'; known for these arms: .* Did you mean 'gamma'?"),
-        ({"space": {"smoothing": [0, 0.2]}}, "no arm of this study has this parameter; it belongs to "),
+        ({"space": {"margin": [0, 0.2]}}, "no arm of this study has this parameter; it belongs to "),
         ({"space": {"batch_size": [8, 64, "int"]}}, "cannot be tuned: it cannot differ between arms"),
         ({"space": {"epochs": [8, 64, "int"]}}, "cannot be tuned: every trial has the epochs of the study"),
         ({"space": {"momentum": [0.5, 0.9]}}, 'belongs to the optimizer "sgd", which no arm trains with'),
@@ -52,7 +52,7 @@ def test_bad_input_is_named_with_its_place_and_what_to_do(tuning: dict[str, Any]
 
 
 def test_all_problems_are_named_at_once() -> None:
-    with pytest.raises(StudyFileError, match="s?tudy has 2 problems") as found:
+    with pytest.raises(StudyFileError, match="study has 2 problems") as found:
         study(tuning={"space": {"gamm": [0, 1], "learning_rate": [1, 0.1]}})
     assert len(found.value.problems) == 2
 
@@ -60,7 +60,7 @@ def test_all_problems_are_named_at_once() -> None:
 @pytest.mark.parametrize("split", [{"kind": "cross_validation"}, "official", {"kind": "time"}])
 def test_tuning_once_needs_test_parts_that_are_drawn(split: Any) -> None:
     data = {"path": "digits", "split": split, "time": "t" if split == {"kind": "time"} else None}
-    with pytest.raises(StudyFileError, match='tuning.scope: "once" takes the patients'):
+    with pytest.raises(StudyFileError, match=r'tuning\.scope: "once" takes the patients'):
         study(data=data, tuning={"scope": "once"})
 
 
