@@ -23,6 +23,7 @@ from lossassay.models import build
 from lossassay.study.plan import labels_of
 from lossassay.study.results import read_plan
 from lossassay.study.store import Store
+from lossassay.study.tuning.chosen import tuned_arm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ def load_run(path: str | Path, *, arm: str | None = None, device: str = "cpu") -
             "nothing. Choose another run; `tables/runs.csv` lists them with their status."
         )
     study = load_study(folder / "study.toml")
-    loss, model = _network(study, plan, entry, folder)
+    loss, model = _network(study, plan, entry, folder, facts.get("tuned"))
     return LoadedRun(
         folder=folder,
         id=run_id,
@@ -207,9 +208,11 @@ def _by_validation(folder: Path, arm: str | None) -> Iterator[tuple[float, float
             yield sign * kept["validation_yardstick"][0], -kept["validation_nll"][0], run_id
 
 
-def _network(study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path) -> tuple[losses.Loss, nn.Module]:
+def _network(
+    study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path, tuned: dict[str, Any] | None
+) -> tuple[losses.Loss, nn.Module]:
     """Build the network of a run, with first weights; those that were kept follow."""
-    arm, data = plan["arms"][entry["arm"]], plan["data"]
+    arm, data = tuned_arm(plan["arms"][entry["arm"]], tuned), plan["data"]
     labels = labels_of(pl.read_parquet(folder / "rows.parquet")["label"], data["task"])
     training_part = np.load(folder / "splits.npy")[entry["replicate"]] == 0
     counts = class_counts(labels[training_part], len(data["class_names"]))

@@ -181,14 +181,19 @@ def _identities(found: list[Identity], jobs: Sequence[TuningJob]) -> tuple[Ident
 
     Where a parameter of their loss is tuned they need not: they can differ elsewhere.
     """
-    spaces = {job.arm: (job.space, job.own) for job in jobs}
-    apart = any(set(job.space) - set(TUNABLE) for job in jobs)
+    jobs_of = {job.arm: job for job in jobs}
     return tuple(
         replace(pair, relation="same loss, other training")
-        if pair.relation == "same function" and (apart or spaces.get(pair.arm_a) != spaces.get(pair.arm_b))
+        if pair.relation == "same function" and not _tuned_alike(jobs_of.get(pair.arm_a), jobs_of.get(pair.arm_b))
         else pair
         for pair in found
     )
+
+
+def _tuned_alike(first: TuningJob | None, second: TuningJob | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return (first.space, first.own) == (second.space, second.own) and set(first.space) <= set(TUNABLE)
 
 
 def label_array(manifest: Manifest) -> Array:

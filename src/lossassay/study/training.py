@@ -42,6 +42,7 @@ def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progr
             failures[message["id"]] = message["message"]
             if message.get("fatal"):
                 raise OutFolderError(message["message"])
+        tuning.on_message(message)
         progress.on_message(message)
 
     def needed() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from lossassay.config import Study, TuningConfig
 from lossassay.data.assign import Membership, assign
 from lossassay.data.grouping import group_numbers
 from lossassay.data.manifest import Manifest
-from lossassay.data.split import Split, as_split, check_enough, check_present, draw_validation, one_hot
+from lossassay.data.split import Split, check_enough, check_present, draw_validation, one_hot
 from lossassay.engine.seeds import derive
 
 
@@ -50,4 +50,11 @@ def split_once(
             numbers[rows] = number
         check_present(manifest, hot, numbers)
         kept.append(left)
-    return as_split(hot, parts), tuple(kept)
+    own = Split(
+        train=np.flatnonzero(parts == 0),
+        validation=np.flatnonzero(parts == 1),
+        test=np.zeros(0, dtype=np.int64),
+        largest_share_error=max(float(np.abs(hot[parts == n].mean(axis=0) - hot.mean(axis=0)).max()) for n in (0, 1)),
+        left_out=int(np.count_nonzero(parts == 3)),
+    )
+    return own, tuple(kept)

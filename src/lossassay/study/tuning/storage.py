@@ -1,7 +1,6 @@
 """All that is done with optuna: its sampler that learns, and its SQLite file, which optuna-dashboard opens."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any, Literal
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.tuning_space import Range
 from lossassay.study.store import explained
-from lossassay.study.tuning.jobs import has_optuna
 from lossassay.study.tuning_store import TuningStore
 
 FILE = "tuning.sqlite3"
+_JOB = "lossassay job"
 _STATES = {"finished": "COMPLETE", "pruned": "PRUNED", "diverged": "FAIL"}
 
 
@@ -67,32 +66,42 @@ class TreeSampler:
             )  # the study's own settings may lie outside of the ranges; then the sampler does not hear of them
 
 
-def write_optuna(folder: Path, jobs: Sequence[Mapping[str, Any]]) -> bool:
-    """Write every finished job as a study of optuna, anew from what is stored.
+class OptunaFile:
+    """OUT/tuning.sqlite3: one study of optuna for each finished job, made from what `tuning_store` keeps.
 
     Args:
         folder: The out folder.
         jobs: Entries of plan.json.
-
-    Returns:
-        Whether optuna is installed; without it nothing is written.
     """
-    if not has_optuna():
-        return False
-    import optuna
 
-    store = TuningStore(folder)
-    there = store.finished()
-    partial = folder / f".{FILE}.{os.getpid()}"
-    with explained(folder), _quiet():
-        partial.unlink(missing_ok=True)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{partial}")
-        for job in jobs:
-            if job["id"] in there:
-                _write_job(storage, job, store)
-        storage.engine.dispose()
-        os.replace(partial, folder / FILE)
-    return True
+    def __init__(self, folder: Path, jobs: Sequence[Mapping[str, Any]]) -> None:
+        self._folder, self._jobs = folder, jobs
+        self._store = TuningStore(folder)
+
+    def update(self, there: set[str]) -> None:
+        """Add the jobs that the file lacks, and drop what belongs to no job of the plan.
+
+        Args:
+            there: Ids of the jobs that are finished.
+        """
+        import optuna
+
+        with explained(self._folder), _quiet():
+            storage = optuna.storages.RDBStorage(f"sqlite:///{self._folder / FILE}")
+            try:
+                known = {
+                    study.study_name: study.user_attrs.get(_JOB) for study in optuna.get_all_study_summaries(storage)
+                }
+                wanted = {study_name(job): job for job in self._jobs if job["id"] in there}
+                for name, job_id in known.items():
+                    if name not in wanted or wanted[name]["id"] != job_id:  # of an earlier plan, or cut off
+                        optuna.delete_study(study_name=name, storage=storage)
+                for name, job in wanted.items():
+                    if known.get(name) != job["id"]:
+                        _write_job(storage, job, self._store)
+            finally:
+                storage.remove_session()
+                storage.engine.dispose()
 
 
 def study_name(job: Mapping[str, Any]) -> str:
@@ -108,7 +117,6 @@ def _write_job(storage: Any, job: Mapping[str, Any], store: TuningStore) -> None
     import optuna
 
     study = optuna.create_study(storage=storage, study_name=study_name(job), direction=_direction(job))
-    study.set_user_attr("lossassay job", job["id"])
     study.set_user_attr("metric", job["metric"])
     ranges, distributions = _ranges(job), _distributions(job)
     for row in store.trials(job["id"]).iter_rows(named=True):
@@ -128,6 +136,7 @@ def _write_job(storage: Any, job: Mapping[str, Any], store: TuningStore) -> None
                 },
             )
         )
+    study.set_user_attr(_JOB, job["id"])  # last: a study without it was cut off
 
 
 def _ranges(job: Mapping[str, Any]) -> dict[str, Range]:
@@ -142,7 +151,7 @@ def _distributions(job: Mapping[str, Any]) -> dict[str, Any]:
         if own.kind == "choices":
             found[name] = kinds.CategoricalDistribution(own.choices)
         elif own.kind == "integer":
-            found[name] = kinds.IntDistribution(*map(int, own.ends))
+            found[name] = kinds.IntDistribution(low=int(own.ends[0]), high=int(own.ends[1]))
         else:
             found[name] = kinds.FloatDistribution(*own.ends, log=own.kind == "log")
     return found
