@@ -55,8 +55,8 @@ def test_everything_is_reported_at_once() -> None:
         # unknown keys, with the nearest known one
         (
             {"evidense": {}},
-            "evidense: no such key; known: name, data, arms, training, evidence, audit, biomarkers, tuning. Did you mean "
-            "'evidence'?",
+            "evidense: no such key; known: name, data, arms, training, evidence, audit, biomarkers, tuning. "
+            "Did you mean 'evidence'?",
         ),
         ({"data": {"path": "digits", "chanels": 1}}, "Did you mean 'channels'?"),
         (
