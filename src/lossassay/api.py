@@ -1,6 +1,6 @@
 """The public functions, one for each command. They return values; only the command line prints."""
 
-from lossassay.api_data import audit, cache_entries, check_loss, clear_cache, new, suggest_losses
+from lossassay.api_data import audit, cache_entries, check_loss, clear_cache, new, schema, suggest_losses
 from lossassay.api_plan import PlannedStudy, plan, plan_in_words
 from lossassay.api_runs import (
     ChangeColumns,
@@ -50,5 +50,6 @@ __all__ = [
     "predict",
     "report",
     "run",
+    "schema",
     "suggest_losses",
 ]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_use
+from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_use
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
@@ -246,6 +246,7 @@ cli_use.add_commands(app)
 cli_explain.add_commands(app)
 cli_change.add_commands(app)
 cli_export.add_commands(app)
+cli_schema.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
@@ -334,6 +335,11 @@ def _answers(results: Any) -> None:
         ],
         title="Arms",
     )
+    from lossassay.reporting.messages import load_messages
+    from lossassay.reporting.tuning import terminal_line
+
+    if line := terminal_line(results.stored, load_messages()):
+        typer.echo(line)
     failed = results.table("checks").filter(results.table("checks")["status"] == "failed")["code"].to_list()
     if failed:
         typer.echo(f"Checks to look at in the report: {', '.join(failed)}")

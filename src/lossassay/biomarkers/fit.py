@@ -16,7 +16,7 @@ from lossassay.config.schema import EvidenceConfig
 from lossassay.data.cache import open_cache
 from lossassay.data.split import Split
 from lossassay.engine.spec import Array
-from lossassay.errors import OutFolderError, unknown_name
+from lossassay.errors import OutFolderError, StudyFileError, unknown_name
 from lossassay.executors.local import run_jobs
 from lossassay.study.audit_store import accepting, audit_of_study, refuse_invalid
 from lossassay.study.bench import write_bench
@@ -61,6 +61,7 @@ def fit(
 
     Raises:
         UnknownNameError: If the study has no such arm.
+        StudyFileError: If the study tunes.
         OutFolderError: If the out folder holds something else, or ``study_out`` is of another study.
         DataError: If the data cannot be used.
     """
@@ -125,6 +126,14 @@ def _single_arm(study: Study, arm: str) -> Study:
     chosen = next((one for one in study.arms if one.name == arm), None)
     if chosen is None:
         raise unknown_name("arm", arm, [one.name for one in study.arms])
+    if study.tuning is not None:
+        raise StudyFileError(
+            study.name,
+            [
+                "[tuning]: a fit trains once, with settings that are written down. Write what was chosen (job.json in "
+                "OUT/tuning) into the arm, and leave [tuning] out of the file that is fitted"
+            ],
+        )
     evidence = EvidenceConfig(
         replicates=_replicates(study), vary=study.evidence.vary, metric=study.evidence.metric, seed=study.evidence.seed
     )

@@ -39,7 +39,8 @@ def run_jobs(
         setup: The first message that every worker gets.
         workers: How many processes at most.
         on_message: Called in the calling thread with each message of a worker. Every job ends with exactly one
-            message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``.
+            message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``, with
+            ``"died": True``.
         environment: Added to the environment of the workers.
     """
     pool = _Pool(lambda messages: _Worker(command, setup, {**os.environ, **(environment or {})}, messages))
@@ -101,7 +102,7 @@ class _Pool:
         self._alive.discard(worker)
         if worker in self.busy:
             job = self.busy.pop(worker)
-            failure = {"event": "failed", "id": job["id"], "message": worker.last_words()}
+            failure = {"event": "failed", "id": job["id"], "message": worker.last_words(), "died": True}
             if self._waiting:
                 self._start()
             on_message(failure)

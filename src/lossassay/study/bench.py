@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.config import CONTROL_ARMS, TrainingConfig
+from lossassay.config import CONTROL_ARMS, UNTUNED, TrainingConfig
 from lossassay.data.grouping import in_order_of_appearance, joined
+from lossassay.data.split import Split
 from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
 from lossassay.study.store import explained, write_json
+from lossassay.study.tuning.chosen import chosen_settings, tuned_arm
+from lossassay.study.tuning.space import with_parameters
 
 TRAIN, VALIDATION, TEST, NO_PART = 0, 1, 2, 3  # values in splits.npy
+_ONCE = "tuning_split.npy"  # the same for the patients that are tuned on once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Bench:
         parts: uint8 [replicates N]: training 0, validation 1, test 2, in no part 3.
         exams: Number of each row's exam, int64 [N], or None.
         sources: Name of each row's source, [N], or Nones.
+        folder: The out folder.
+        tuning_parts: uint8 [N], of jobs that tune once; None: there are none.
     """
 
     plan: dict[str, Any]
@@ -40,6 +46,8 @@ class Bench:
     parts: Array
     exams: Array | None
     sources: Array
+    folder: Path
+    tuning_parts: Array | None
 
 
 def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
@@ -53,14 +61,20 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
     exams = [None] * len(rows) if plan.exams is None else plan.exams
     rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
-    parts = np.full((len(plan.splits), len(rows)), NO_PART, dtype=np.uint8)
-    for replicate, own in enumerate(plan.splits):
-        for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
-            parts[replicate, chosen] = part
+    parts = np.stack([_numbered(own, len(rows)) for own in plan.splits])
     with explained(folder):
         rows.write_parquet(folder / "rows.parquet")
         np.save(folder / "splits.npy", parts)
+        if plan.tuning_split is not None:
+            np.save(folder / _ONCE, _numbered(plan.tuning_split, len(rows)))
         write_json(folder / "plan.json", facts)
+
+
+def _numbered(own: Split, rows: int) -> Array:
+    parts = np.full(rows, NO_PART, dtype=np.uint8)
+    for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
+        parts[chosen] = part
+    return parts
 
 
 def read_bench(folder: Path, images: Path) -> Bench:
@@ -76,25 +90,66 @@ def read_bench(folder: Path, images: Path) -> Bench:
         parts=np.load(folder / "splits.npy"),
         sources=np.array(rows["source"].to_list(), dtype=object),
         exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
+        folder=folder,
+        tuning_parts=np.load(folder / _ONCE) if (folder / _ONCE).is_file() else None,
     )
 
 
 def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunData]:
-    """Return what is written beside a run's result, what to train, and what to train it on."""
+    """Return what is written beside a run's result, what to train, and what to train it on.
+
+    Raises:
+        OutFolderError: If the tuning job that chooses its settings is not finished.
+    """
     entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
-    arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] in CONTROL_ARMS.values() else entry["arm"]]
+    name = entry["arm"].removeprefix(UNTUNED)
+    arm = bench.plan["arms"][bench.plan["control"] if name in CONTROL_ARMS.values() else name]
+    tuned = chosen_settings(bench.folder, entry["tuned_by"]) if "tuned_by" in entry else None
+    arm = tuned_arm(arm, tuned)
+    spec = _spec(bench, arm, entry, bench.plan["metric"])
+    data = _data(bench, bench.parts[entry["replicate"]])
+    if spec.damage == "source_only":
+        data = replace(data, sources=in_order_of_appearance(bench.sources.astype(str)))
+    if spec.damage == "permuted_labels":
+        learnt = (data.train, data.validation)
+        data = replace(data, labels=permuted_labels(data.labels, _label_units(bench), learnt, spec.seeds))
+    facts = entry | arm | {"engine": asdict(spec.engine), "results_version": bench.plan["results_version"]}
+    return facts | ({} if tuned is None else {"tuned": tuned}), spec, data
+
+
+def read_trial(bench: Bench, job: dict[str, Any], parameters: dict[str, Any]) -> tuple[RunSpec, RunData]:
+    """Return what a trial trains, and on what: training and validation part, without a label of any other row.
+
+    Args:
+        bench: What all runs share.
+        job: Entry of plan.json.
+        parameters: Of the trial.
+    """
+    arm = with_parameters(bench.plan["arms"][job["arm"]], parameters)
+    parts = bench.tuning_parts if job["replicate"] is None else bench.parts[job["replicate"]]
+    assert parts is not None  # noqa: S101 - jobs that tune once have their parts
+    data = _data(bench, parts)
+    labels = np.zeros_like(data.labels)
+    for part in (data.train, data.validation):
+        labels[part] = data.labels[part]
+    return _spec(bench, arm, job, job["metric"]), replace(data, labels=labels, test=np.zeros(0, dtype=np.int64))
+
+
+def _spec(bench: Bench, arm: dict[str, Any], entry: dict[str, Any], metric: str) -> RunSpec:
     training = TrainingConfig.model_validate(arm["training"])
-    spec = RunSpec(
+    return RunSpec(
         loss=arm["loss"],
         hyper_parameters=arm["hyper_parameters"],
         training=training,
         seeds=Seeds(**entry["seeds"]),
         engine=EngineChoice(**bench.plan["engine"]).of(training),
-        metric=bench.plan["metric"],
+        metric=metric,
         damage=entry.get("damage"),
     )
-    parts = bench.parts[entry["replicate"]]
-    data = RunData(
+
+
+def _data(bench: Bench, parts: Array) -> RunData:
+    return RunData(
         images=bench.images,
         labels=bench.labels,
         num_classes=len(bench.plan["data"]["class_names"]),
@@ -103,13 +158,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         validation=np.flatnonzero(parts == VALIDATION),
         test=np.flatnonzero(parts == TEST),
         exams=bench.exams,
-        sources=None if spec.damage != "source_only" else in_order_of_appearance(bench.sources.astype(str)),
     )
-    if spec.damage == "permuted_labels":
-        learnt = (data.train, data.validation)
-        data = replace(data, labels=permuted_labels(data.labels, _label_units(bench), learnt, spec.seeds))
-    facts = entry | arm | {"engine": asdict(spec.engine), "results_version": bench.plan["results_version"]}
-    return facts, spec, data
 
 
 def _label_units(bench: Bench) -> Array:

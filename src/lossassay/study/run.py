@@ -19,6 +19,7 @@ from lossassay.study.registered import register
 from lossassay.study.results import read_plan
 from lossassay.study.store import Store, explained
 from lossassay.study.training import train_missing
+from lossassay.study.tuning_store import TuningStore
 
 
 def run_study(
@@ -58,6 +59,7 @@ def run_study(
         (folder / "study.toml").write_text(study_as_toml(study), encoding="utf-8")
         write_bench(plan, folder, plan_as_data(plan, cache, command))
         store.drop_leftovers()
+        TuningStore(folder).drop_leftovers()
     registered = register(folder, study, plan.metric)
     there = store.finished()
     planned = {run.id for run in plan.runs}
@@ -78,7 +80,16 @@ def _prepare_folder(study: Study, folder: Path) -> EngineChoice | None:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "plan.json").exists():
-        ours = {"runs", "checkpoints", "study.toml", "audit.json", "rows.parquet", "splits.npy", "registered.json"}
+        ours = {
+            "runs",
+            "checkpoints",
+            "tuning",
+            "study.toml",
+            "audit.json",
+            "rows.parquet",
+            "splits.npy",
+            "registered.json",
+        }
         strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
         if ours & set(strangers):  # a start that was cut off, or a plan that was deleted
             return None

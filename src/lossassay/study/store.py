@@ -63,7 +63,7 @@ class Store:
                 shutil.rmtree(partial, ignore_errors=True)
                 if run_id not in self.finished():  # otherwise another process wrote the same run first
                     raise
-        (self.checkpoints / f"{run_id}.safetensors").unlink(missing_ok=True)
+        self.drop_checkpoint(run_id)
 
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
@@ -89,6 +89,10 @@ class Store:
             return None  # unreadable: the run starts again, which costs time but no bits
         history = tuple(EpochRecord(**record) for record in state["history"])
         return Checkpoint(tensors=tensors, history=history, best_epoch=state["best_epoch"])
+
+    def drop_checkpoint(self, run_id: str) -> None:
+        """Forget the state of a run or trial that does not go on."""
+        (self.checkpoints / f"{run_id}.safetensors").unlink(missing_ok=True)
 
     def drop_leftovers(self) -> None:
         """Remove what interrupted writes left behind."""

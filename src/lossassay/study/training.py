@@ -12,10 +12,11 @@ from lossassay.study.progress import Progress
 from lossassay.study.results import read_plan
 from lossassay.study.runs import RunReader
 from lossassay.study.stopping import Stages
+from lossassay.study.tuning.look import TuningLook
 
 
 def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progress: Progress) -> dict[str, str]:
-    """Train every run that the next look needs and that is not there, until no look needs any.
+    """Train every run, and before it every tuning job, that the next look needs, until no look needs any.
 
     Args:
         folder: The out folder, with what `bench.write_bench` writes.
@@ -25,7 +26,7 @@ def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progr
         progress: What to call on the way.
 
     Returns:
-        Messages of runs that failed, by id.
+        Messages of runs and tuning jobs that failed, by id.
 
     Raises:
         OutFolderError: If the folder cannot be written.
@@ -34,19 +35,21 @@ def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progr
     facts = read_plan(folder)
     reader = RunReader(folder, facts)
     stages = Stages(plan.study, facts, reader)
+    tuning = TuningLook(folder, facts, progress.on_stage)
 
     def on_message(message: dict[str, Any]) -> None:
-        if message["event"] == "failed":
+        if message["event"] == "failed" and not tuning.goes_on(message):
             failures[message["id"]] = message["message"]
             if message.get("fatal"):
                 raise OutFolderError(message["message"])
+        tuning.on_message(message)
         progress.on_message(message)
 
     def needed() -> list[dict[str, Any]]:
         there = reader.store.finished()
-        runs = stages.needed(there, failures)
-        progress.on_look(len(there), runs)
-        return [{"id": run_id} for run_id in runs]
+        jobs = stages.jobs(there, tuning.finished(), failures)
+        progress.on_look(len(there), [job["id"] for job in jobs])
+        return jobs
 
     run_jobs(
         needed(),

@@ -23,6 +23,7 @@ from lossassay.engine.spec import EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
 from lossassay.study.bench import Bench, read_bench, read_run
 from lossassay.study.store import Store
+from lossassay.study.tuning.trials import run_job
 
 
 def main() -> None:
@@ -46,36 +47,49 @@ def be_deterministic() -> None:
 
 
 def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
-    """Train and store one run; every outcome is a message.
+    """Train and store one run, or the trials of one tuning job; every outcome is a message.
 
     Args:
-        job: ``{"id": ...}``, of a planned run.
+        job: ``{"id": ...}`` of a planned run, or ``{"id": ..., "kind": "tuning"}``.
         store: Where it is kept.
         bench: What all runs share.
         speak: Called with ``{"event": "epoch" | "done" | "failed", "id": ...}``; the last call is one of the last two.
     """
-    run_id = job["id"]
+    name = job["id"]
     try:
-        facts, spec, data = read_run(bench, run_id)
-
-        def on_epoch(record: EpochRecord) -> None:
-            speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
-
-        result = one.train(
-            spec,
-            data,
-            resume=store.load_checkpoint(run_id),
-            save=lambda checkpoint: store.save_checkpoint(run_id, checkpoint),
-            on_epoch=on_epoch,
-        )
-        store.write(run_id, facts, result, data, bench.groups)
-        speak({"event": "done", "id": run_id, "status": result.status})
+        status = _tune(name, bench, speak) if job.get("kind") == "tuning" else _train(name, store, bench, speak)
+        speak({"event": "done", "id": name, "status": status})
     except OutFolderError as error:  # no other run could be written either
-        speak({"event": "failed", "id": run_id, "message": str(error), "fatal": True})
+        speak({"event": "failed", "id": name, "message": str(error), "fatal": True})
     except LossassayError as error:
-        speak({"event": "failed", "id": run_id, "message": str(error)})
+        speak({"event": "failed", "id": name, "message": str(error)})
     except Exception:
-        speak({"event": "failed", "id": run_id, "message": traceback.format_exc(limit=-3)})
+        speak({"event": "failed", "id": name, "message": traceback.format_exc(limit=-3)})
+
+
+def _train(run_id: str, store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
+    facts, spec, data = read_run(bench, run_id)
+
+    def on_epoch(record: EpochRecord) -> None:
+        speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
+
+    result = one.train(
+        spec,
+        data,
+        resume=store.load_checkpoint(run_id),
+        save=lambda checkpoint: store.save_checkpoint(run_id, checkpoint),
+        on_epoch=on_epoch,
+    )
+    store.write(run_id, facts, result, data, bench.groups)
+    return result.status
+
+
+def _tune(job_id: str, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
+    def on_epoch(number: int, record: EpochRecord) -> None:
+        speak({"event": "epoch", "id": job_id, "trial": number, "epoch": record.epoch, "yardstick": _finite(record)})
+
+    run_job(next(job for job in bench.plan["tuning"] if job["id"] == job_id), bench, on_epoch)
+    return "finished"
 
 
 def _finite(record: EpochRecord) -> float | None:
