@@ -87,8 +87,7 @@ def train_until(
         on_epoch: Called with each line of the history.
 
     Raises:
-        ModelError: If the model cannot be built for these images.
-        LabelError: If the labels do not fit the loss.
+        LossassayError: As of `train`.
     """
     with isolated(run):
         bench = _Bench.set_up(run, data)

@@ -206,10 +206,11 @@ def test_tuning_once_serves_every_replicate(images: Path, tmp_path: Path) -> Non
     np.testing.assert_array_equal(again.tuning_parts, bench.tuning_parts)
 
 
+@pytest.mark.slow
 def test_killed_with_signal_9_and_resumed_gives_the_same_trials(tuned: Path, images: Path, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(study_as_toml(study(images)))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "lossassay.cli", "run", str(tmp_path / "study.toml"), "--out", str(out)]
+    command = [sys.executable, "-m", "lossassay", "run", str(tmp_path / "study.toml"), "--out", str(out)]
     process = subprocess.Popen(
         [*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -218,6 +219,7 @@ def test_killed_with_signal_9_and_resumed_gives_the_same_trials(tuned: Path, ima
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert list(out.glob("checkpoints/*-trials.json"))  # some trials were noted, and no job was finished
     assert len(TuningStore(out).finished()) < 4
     api.run(study(images), out, workers=1)
     first, second = all_trials(tuned), all_trials(out)
