@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from lossassay.config.schema import BiomarkersConfig
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, OutFolderError
+from lossassay.executors.choice import LOCAL, Executor
 from lossassay.losses.properties import Property, check_named
 from lossassay.reporting.audit_page import make_folder_of, write_audit_page
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
@@ -48,6 +50,7 @@ from lossassay.study.scores_file import Better
 from lossassay.study.suggest import LabelFacts, Suggestion, as_arms, label_facts, suggest_for
 
 __all__ = [
+    "Executor",
     "ExplainOptions",
     "Explanation",
     "PlannedStudy",
@@ -141,6 +144,7 @@ def run(
     strict: bool = False,
     accept: Sequence[str] = (),
     progress: Progress | None = None,
+    executor: Executor = LOCAL,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
 
@@ -151,6 +155,7 @@ def run(
         strict: Refuse a design that cannot succeed at any effect, before the first run.
         accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
         progress: What to call on the way.
+        executor: Where runs are computed, for example ``Executor(kind="ray", address="auto")``.
 
     Raises:
         LossassayError: With a message for people; what was finished is kept.
@@ -160,7 +165,8 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
-    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
+    options: dict[str, Any] = {"workers": workers, "strict": strict, "progress": progress, "executor": executor}
+    run_study(resolved, Path(out), command=command, **options)
     if resolved.biomarkers is not None and resolved.biomarkers.enabled:
         assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
     return _drawn(Path(out), progress)

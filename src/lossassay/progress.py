@@ -69,17 +69,18 @@ class StudyDisplay:
             self._audit = self._bars.add_task("Auditing the data", total=total, note="")
         self._bars.update(self._audit, completed=done, note=part)
 
-    def _on_plan(self, plan: Plan, there: int, unused: int, workers: int) -> None:
+    def _on_plan(self, plan: Plan, there: int, unused: int, workers: int | None) -> None:
         self._planned = {run.id: run for run in plan.runs}
         engine, evidence = plan.engine, plan.study.evidence
         self._sequential = evidence.sequential
         replicates = f"{evidence.fewest} to {evidence.most}" if evidence.sequential else f"{evidence.most}"
         controls = len(evidence.controls)
+        at_once = "as many at once as the cluster has room for," if workers is None else f"{workers} at once"
         control = "" if not controls else " and a control" if controls == 1 else f" and {controls} controls"
         self._print(
             f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
             f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "
-            f"{engine.precision}, {engine.kernels} kernels, {workers} at once "
+            f"{engine.precision}, {engine.kernels} kernels, {at_once} "
             f"with {_count(engine.threads, 'thread')} each"
         )
         model = plan.model

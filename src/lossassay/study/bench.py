@@ -65,15 +65,22 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
 
 def read_bench(folder: Path, images: Path) -> Bench:
     """Read what `write_bench` wrote, and map the images."""
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    rows = pl.read_parquet(folder / "rows.parquet")
-    labels = labels_of(rows["label"], plan["data"]["task"])
+    return bench_of(
+        plan=json.loads((folder / "plan.json").read_text(encoding="utf-8")),
+        rows=pl.read_parquet(folder / "rows.parquet"),
+        parts=np.load(folder / "splits.npy"),
+        images=np.load(images, mmap_mode="r"),
+    )
+
+
+def bench_of(*, plan: dict[str, Any], rows: pl.DataFrame, parts: Array, images: Array) -> Bench:
+    """Return what runs share, from the contents of plan.json, rows.parquet, splits.npy and the image array."""
     return Bench(
         plan=plan,
-        images=np.load(images, mmap_mode="r"),
-        labels=labels,
+        images=images,
+        labels=labels_of(rows["label"], plan["data"]["task"]),
         groups=rows["group"].to_list(),
-        parts=np.load(folder / "splits.npy"),
+        parts=parts,
         sources=np.array(rows["source"].to_list(), dtype=object),
         exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
     )

@@ -22,7 +22,7 @@ from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
 from lossassay.study.bench import Bench, read_bench, read_run
-from lossassay.study.store import Store
+from lossassay.study.store import RunStore, Store
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def be_deterministic() -> None:
     warnings.filterwarnings("ignore", message=".*deterministic.*")
 
 
-def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
+def do_job(job: dict[str, Any], store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
     """Train and store one run; every outcome is a message.
 
     Args:
