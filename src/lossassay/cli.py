@@ -79,8 +79,11 @@ def run(
     from lossassay import api
 
     place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
-    options = {"strict": strict, "accept": accept or (), "executor": place}
-    _finish(lambda **others: api.run(study, **options, **others), out, workers, as_json)
+
+    def work(**options: Any) -> Any:
+        return api.run(study, strict=strict, accept=accept or (), executor=place, **options)
+
+    _finish(work, out, workers, as_json)
 
 
 @app.command()

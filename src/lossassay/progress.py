@@ -131,6 +131,7 @@ class StudyDisplay:
                 self._running[message["id"]] = self._bars.add_task(label, total=run.spec.training.epochs, note="")
             value = message["yardstick"]
             note = "" if value is None else f"validation {run.spec.metric.replace('_', ' ')} {value:.4f}"
+            note += f" on {message['node']}" if "node" in message else ""
             self._bars.update(self._running[message["id"]], completed=message["epoch"], note=note)
             if self._epochs is not None:
                 self._bars.advance(self._epochs)

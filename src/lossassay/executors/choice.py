@@ -1,5 +1,6 @@
 """Which executor computes the runs, as the user asks for it."""
 
+import os
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -84,9 +85,24 @@ def check_reachable(address: str) -> None:
             "Expected auto, HOST:PORT (port 6379 as a rule) or ray://HOST:PORT (port 10001 as a rule)."
         )
     try:
-        socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+        with socket.create_connection((host, port), timeout=_REACH_SECONDS) as line:
+            answers = os.environ.get("RAY_USE_TLS") == "1" or _speaks_http2(line)
     except OSError as error:
-        raise no_cluster(address, str(error)) from error
+        raise no_cluster(address, f"{error}.") from error
+    if not answers:
+        raise no_cluster(address, "what listens there is no Ray.")
+
+
+def _speaks_http2(line: socket.socket) -> bool:
+    """Open a connection as gRPC does (RFC 9113, 3.4); every part of Ray answers that with a SETTINGS frame."""
+    line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0")
+    header = b""
+    while len(header) < 4:
+        received = line.recv(4 - len(header))
+        if not received:
+            return False
+        header += received
+    return header[3] == 4
 
 
 def no_cluster(address: str, reason: str) -> ClusterError:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import sys
 import sysconfig
 import zipfile
 from collections.abc import Iterable
@@ -50,16 +49,6 @@ def is_installed(name: str) -> bool:
         return found is not None and found.submodule_search_locations is None
     places = {Path(sysconfig.get_path(key)).resolve() for key in ("purelib", "platlib", "stdlib")}
     return any(place in Path(str(found.origin)).resolve().parents for place in places)
-
-
-def unpack(packed: bytes, folder: Path) -> None:
-    """Unpack an archive into a folder and let Python import from there first."""
-    if not packed:
-        return
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        archive.extractall(folder)
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
 
 
 def _files_of(name: str) -> dict[str, Path]:

@@ -6,6 +6,7 @@ itself; a job whose node is lost is handed out again here, because only here is 
 
 import os
 import secrets
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.errors import ClusterError
+from lossassay.executors import ray_on_node
 from lossassay.executors.choice import Executor, check_reachable, no_cluster
 from lossassay.executors.code_parcel import pack_modules
 from lossassay.executors.ray_pool import Pool
@@ -20,9 +22,7 @@ from lossassay.executors.ray_probe import (
     NodeReport,
     choose_transfer,
     note_on_processors,
-    probe_function,
     refuse_differences,
-    witness,
 )
 
 Message = dict[str, Any]
@@ -79,8 +79,8 @@ def run_jobs(
         work: What to compute.
         executor: Which cluster, and how data travel.
         workers: How many jobs at once at most; None: as many as the nodes have processors for.
-        on_message: Called in the calling thread with each message of a node. Every job ends with exactly one message
-            whose ``"event"`` is ``"done"`` or ``"failed"``.
+        on_message: Called in the calling thread with each message of a node, which is named in ``"node"``. Every job
+            ends with exactly one message whose ``"event"`` is ``"done"`` or ``"failed"``.
         more: Called when all jobs so far have ended; the jobs it returns go to the same actors. Nothing: the end.
 
     Raises:
@@ -122,7 +122,9 @@ def connected(executor: Executor, cpus: int | None = None) -> Iterator[Any]:
     if address == "local":
         options |= {"include_dashboard": False, "num_cpus": cpus}
     try:
-        ray.init(address=address, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters comes as an error
+            ray.init(address=address, **options)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise no_cluster(address, str(error)) from error
     try:
@@ -153,13 +155,14 @@ class _Nodes:
 
     def __init__(self, ray: Any, work: ClusterWork, executor: Executor) -> None:
         self._ray = ray
+        ray.cloudpickle.register_pickle_by_value(ray_on_node)  # a node without lossassay knows it by no name
         self._work = work
         self._executor = executor
         self.shared, self.reports = self._ask_all()
         self._setup = ray.put(work.setup(self.shared))
         packed = pack_modules([*work.own_modules, *(["lossassay"] if self._code_is_missing() else [])])
         self._code = ray.put(packed)
-        self._actor_class = _actor_class(ray)
+        self._actor_class = ray.remote(ray_on_node.Actor)
 
     def capacities(self) -> dict[str, int]:
         """Return how many jobs fit on each node that is alive and takes part, by id."""
@@ -194,7 +197,9 @@ class _Nodes:
         """Return what a call gave, or why it gave nothing."""
         try:
             found: list[Message] = self._ray.get(call)
-        except self._ray.exceptions.RayError as error:
+        except Exception as error:
+            if not isinstance(error, self._ray.exceptions.RayError):
+                raise
             return error
         return found
 
@@ -232,12 +237,12 @@ class _Nodes:
         nonce = secrets.token_hex(8)
         call, witness_file = f".lossassay-{nonce}.call", self._work.shared / f".lossassay-{nonce}.call"
         witness_file.write_text(call, encoding="utf-8")
-        witnesses = [witness(path.resolve()) for path in (witness_file, *self._work.read)]
+        witnesses = [ray_on_node.witness(path.resolve()) for path in (witness_file, *self._work.read)]
         replies = {
             node["NodeID"]: witness_file.with_name(f".lossassay-{nonce}.{node['NodeID'][:12]}") for node in nodes
         }
         try:
-            question = self._ray.remote(probe_function())
+            question = self._ray.remote(ray_on_node.ask)
             calls = {
                 question.options(num_cpus=0, max_retries=0, scheduling_strategy=_on_node(node["NodeID"])).remote(
                     witnesses, str(replies[node["NodeID"]].resolve())
@@ -277,7 +282,7 @@ def node_name(node: Mapping[str, Any]) -> str:
 
 
 def _asked_here() -> Message:
-    return probe_function()([], None)
+    return ray_on_node.ask([], None)
 
 
 def _on_node(node_id: str) -> Any:
@@ -301,36 +306,3 @@ def _too_small(nodes: Sequence[Mapping[str, Any]], work: ClusterWork) -> str:
         f"No node of the cluster has room for a run, which needs {needs} ({has or 'no node is alive'}). "
         "Expected at least one such node. Add one, or set training.threads or training.device in the study file."
     )
-
-
-def _actor_class(ray: Any) -> Any:
-    """Return the actor, made here so that Ray sends its code: a node without lossassay gets that first."""
-
-    class Node:
-        def open(self, serve: str, setup: dict[str, Any], code: bytes) -> list[Any]:
-            import io
-            import sys
-            import tempfile
-            import zipfile
-            from importlib import import_module
-            from pathlib import Path
-
-            folder = None
-            if code:
-                folder = Path(tempfile.mkdtemp(prefix="lossassay-code-"))
-                zipfile.ZipFile(io.BytesIO(code)).extractall(folder)
-                sys.path.insert(0, str(folder))
-            server = import_module("lossassay.executors.ray_node").NodeServer
-            self.server = server(serve, setup, sent_code=folder)
-            return []
-
-        def start(self, job: dict[str, Any]) -> list[Any]:
-            return self.server.start(job)  # type: ignore[no-any-return]
-
-        def next_messages(self) -> list[Any]:
-            return self.server.next_messages()  # type: ignore[no-any-return]
-
-        def close(self) -> None:
-            self.server.close()
-
-    return ray.remote(Node)

@@ -191,7 +191,7 @@ class Pool:
                 message = message | {"message": f"On node {self._name(seat)}: {message['message']}"}
                 if job is not None and self._moves(job, seat, message["message"]):
                     return
-        on_message(message)
+        on_message(message | {"node": self._name(seat)})
 
     def _moves(self, job: Message, seat: _Seat, reason: str) -> bool:
         """A node cannot write: its job goes elsewhere, once, and it gets no other."""

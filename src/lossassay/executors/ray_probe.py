@@ -1,11 +1,8 @@
-"""What a node is asked before it gets work, and which nodes can be used after the answers."""
+"""Which nodes of a cluster can be used, after what each of them said."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from lossassay.errors import ClusterError
 
@@ -37,69 +34,6 @@ class NodeReport:
     def lacks_code(self) -> bool:
         """Whether lossassay itself has to be sent there."""
         return self.versions["lossassay"] is None
-
-
-def probe_function() -> Callable[[Sequence[tuple[str, int, str]], str | None], dict[str, Any]]:
-    """Return the question: a function that needs nothing but Python, for a node that may not have lossassay.
-
-    It is made inside this one so that Ray sends its code, not its name.
-    """
-
-    def probe(witnesses: Sequence[tuple[str, int, str]], reply: str | None) -> dict[str, Any]:
-        import hashlib
-        import importlib.metadata
-        import importlib.util
-        import platform
-        import re
-        from pathlib import Path
-
-        def version(name: str) -> str | None:
-            try:
-                return importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                return None
-
-        def digest_of_code(root: Path) -> str:
-            found = hashlib.sha256()
-            for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
-                found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-            return found.hexdigest()[:12]
-
-        def processor() -> str:
-            info = Path("/proc/cpuinfo")
-            lines = info.read_text(errors="replace").splitlines() if info.exists() else []
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-            return names[0] if names else platform.processor()
-
-        def complaint() -> str:
-            try:
-                for name, size, digest in witnesses:
-                    if Path(name).stat().st_size != size:
-                        return f"{name} is another file there"
-                    with Path(name).open("rb") as file:
-                        if hashlib.sha256(file.read(65536)).hexdigest() != digest:
-                            return f"{name} is another file there"
-                if reply is not None:
-                    Path(reply).write_text("here", encoding="utf-8")
-            except OSError as error:
-                return str(error)
-            return ""
-
-        versions = {name: version(name) for name in ("torch", "numpy", "numba", "lossassay")}
-        versions["python"] = ".".join(platform.python_version_tuple()[:2])
-        versions["code"] = versions["results_version"] = None
-        spec = importlib.util.find_spec("lossassay")
-        if spec is None or spec.origin is None:
-            versions["lossassay"] = None
-        else:
-            root = Path(spec.origin).parent
-            stated = re.search(r"^RESULTS_VERSION = (\d+)", (root / "study" / "plan.py").read_text(), re.MULTILINE)
-            versions["code"] = digest_of_code(root)
-            versions["results_version"] = stated.group(1) if stated else None
-            versions["lossassay"] = versions["lossassay"] or "0"
-        return {"versions": versions, "why": complaint(), "processor": processor(), "host": platform.node()}
-
-    return probe
 
 
 def refuse_differences(ours: Mapping[str, str | None], reports: Sequence[NodeReport]) -> None:
@@ -167,9 +101,3 @@ def note_on_processors(reports: Sequence[NodeReport]) -> list[str]:
         return []
     listed = "; ".join(f"{name or 'unknown'}: {', '.join(nodes)}" for name, nodes in sorted(nodes_of.items()))
     return [f"nodes have different processors, so that last digits can depend on the node ({listed})"]
-
-
-def witness(path: Path) -> tuple[str, int, str]:
-    """Return what a node must find at a path: its name, size in bytes and a digest of its beginning."""
-    with path.open("rb") as file:
-        return str(path), path.stat().st_size, hashlib.sha256(file.read(65536)).hexdigest()
