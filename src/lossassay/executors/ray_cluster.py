@@ -134,12 +134,13 @@ def connected(executor: Executor, cpus: int | None = None) -> Iterator[Any]:
 
 
 def import_ray() -> Any:
-    """Return the module ``ray``, told to send nothing anywhere.
+    """Return the module ``ray``, told to send nothing anywhere and to print nothing.
 
     Raises:
         ClusterError: If it is not installed.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # what Ray prints to standard output: that is for data
     try:
         import ray
     except ImportError as error:
