@@ -4,9 +4,11 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from lossassay.cli import main
 from lossassay.errors import ClusterError, UnknownNameError
 from lossassay.executors.choice import Executor, check_reachable
 from lossassay.executors.ray_cluster import import_ray
@@ -67,3 +69,26 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterError, match=r"pip install \"lossassay\[ray\]\""):
         import_ray()
+
+
+def test_the_command_line_says_what_to_do_and_leaves_with_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = 'name = "x"\narms = [{ loss = "mean_squared_error" }]\n[data]\npath = "digits"\n'
+    (tmp_path / "study.toml").write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    for options, message in (
+        (["--executor", "ray", "--address", address], f"There is no Ray cluster at '{address}'"),
+        (["--executor", "dask"], "No executor is called 'dask'"),
+        (["--transfer", "shared"], "--address and --transfer came with the local executor"),
+    ):
+        out = ["--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["lossassay", "run", str(tmp_path / "study.toml"), *out, *options])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert message in " ".join(shown.err.split())
+    assert not (tmp_path / "out").exists()

@@ -55,6 +55,7 @@ class ThreeNodes:
 def nodes() -> Iterator[ThreeNodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
         started = ThreeNodes()
         try:
             yield started

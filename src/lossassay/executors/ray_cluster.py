@@ -141,6 +141,7 @@ def import_ray() -> Any:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # what Ray prints to standard output: that is for data
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is started here: as the local executor
     try:
         import ray
     except ImportError as error:
@@ -199,9 +200,10 @@ class _Nodes:
         try:
             found: list[Message] = self._ray.get(call)
         except Exception as error:
+            lost: Exception = error
             if not isinstance(error, self._ray.exceptions.RayError):
                 raise
-            return error
+            return lost
         return found
 
     def is_lost(self, error: Exception) -> bool:
