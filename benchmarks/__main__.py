@@ -22,7 +22,7 @@ from benchmarks.runner import ROOT, newest
 
 MEDICAL = ("near_duplicates", "audit_cost", "dicom_reading", "feature_quality")
 IN_TURN = ("training", "loading", "whole_study", "waiting", "growth", "loss_cost", *MEDICAL)
-TRIALS = ("step", "stacking")  # what was tried on the way; run by name only
+TRIALS = ("step", "stacking", "ray_overhead")  # what was tried on the way; run by name only
 BENCHMARKS = (*IN_TURN, *TRIALS)
 PAGE = ROOT / "docs" / "performance.md"
 GOALS = "what was asked for"  # name of the first table of the page

@@ -16,12 +16,14 @@ from lossassay.api_runs import (
 from lossassay.api_scores import compare, critical_difference
 from lossassay.api_studies import Results, biomarkers, demo, paper, report, run
 from lossassay.config import load_study
+from lossassay.executors.choice import Executor
 from lossassay.study.compare import ScoreComparison
 from lossassay.study.progress import Progress
 from lossassay.study.suggest import as_arms
 
 __all__ = [
     "ChangeColumns",
+    "Executor",
     "ExplainOptions",
     "Explanation",
     "PlannedStudy",

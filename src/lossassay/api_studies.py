@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from lossassay.biomarkers.assess import assess
 from lossassay.config import Study, load_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import OutFolderError
+from lossassay.executors.choice import LOCAL, Executor
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
 from lossassay.study.audit_store import accepting
@@ -78,6 +80,7 @@ def run(
     strict: bool = False,
     accept: Sequence[str] = (),
     progress: Progress | None = None,
+    executor: Executor = LOCAL,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
 
@@ -88,6 +91,7 @@ def run(
         strict: Refuse a design that cannot succeed at any effect, before the first run.
         accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
         progress: What to call on the way.
+        executor: Where runs are computed, for example ``Executor(kind="ray", address="auto")``.
 
     Raises:
         LossassayError: With a message for people; what was finished is kept.
@@ -97,7 +101,8 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
-    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
+    options: dict[str, Any] = {"workers": workers, "strict": strict, "progress": progress, "executor": executor}
+    run_study(resolved, Path(out), command=command, **options)
     if resolved.biomarkers is not None and resolved.biomarkers.enabled:
         assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
     return _drawn(Path(out), progress)

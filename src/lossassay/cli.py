@@ -65,12 +65,25 @@ def run(
     workers: Workers = None,
     strict: Strict = False,
     accept: Accept = None,
+    executor: Annotated[str, typer.Option(metavar="local|ray", help="Where runs are computed.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="With ray: auto, HOST:PORT or ray://HOST:PORT; default: this machine alone.")
+    ] = None,
+    transfer: Annotated[
+        str, typer.Option(metavar="auto|shared|object-store", help="With ray: how data and results travel.")
+    ] = "auto",
+    gpu_share: Annotated[float, typer.Option(help="With ray on CUDA: the share of one GPU for each run.")] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Plan, train, analyse, report; a second call goes on where the first stopped."""
     from lossassay import api
 
-    _finish(lambda **options: api.run(study, strict=strict, accept=accept or (), **options), out, workers, as_json)
+    place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
+
+    def work(**options: Any) -> Any:
+        return api.run(study, strict=strict, accept=accept or (), executor=place, **options)
+
+    _finish(work, out, workers, as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ LossassayError            a message for people; the command line prints it and l
 ├── LabelError            labels that do not fit the loss
 ├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
+├── ClusterError          a cluster that is not there, or whose nodes cannot compute the study
 └── OutFolderError        the out folder belongs to something else, or cannot be written
 
 Each message says what came, what was expected and what to do.
@@ -68,6 +69,10 @@ class LossInputError(LossassayError):
 
 class ModelError(LossassayError):
     """A model that cannot be built or does not keep the contract."""
+
+
+class ClusterError(LossassayError):
+    """A cluster that is not there, or whose nodes cannot compute the study."""
 
 
 class OutFolderError(LossassayError):

@@ -107,18 +107,19 @@ class StudyDisplay:
             self._audit = self._bars.add_task("Auditing the data", total=total, note="")
         self._bars.update(self._audit, completed=done, note=part)
 
-    def _on_plan(self, plan: Plan, there: int, unused: int, workers: int) -> None:
+    def _on_plan(self, plan: Plan, there: int, unused: int, workers: int | None) -> None:
         self._planned = {run.id: _Shown.of_run(run) for run in plan.runs}
         self._planned |= {job.id: _Shown.of_job(job) for job in plan.jobs}
         engine, evidence = plan.engine, plan.study.evidence
         self._sequential = evidence.sequential
         replicates = f"{evidence.fewest} to {evidence.most}" if evidence.sequential else f"{evidence.most}"
         controls = len(evidence.controls)
+        at_once = "as many at once as the cluster has room for," if workers is None else f"{workers} at once"
         control = "" if not controls else " and a control" if controls == 1 else f" and {controls} controls"
         self._print(
             f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
             f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "
-            f"{engine.precision}, {engine.kernels} kernels, {workers} at once "
+            f"{engine.precision}, {engine.kernels} kernels, {at_once} "
             f"with {_count(engine.threads, 'thread')} each"
         )
         if plan.study.tuning is not None:
@@ -174,6 +175,7 @@ class StudyDisplay:
             value = message["yardstick"]
             note = f"trial {message['trial']} " if "trial" in message else ""
             note += "" if value is None else f"validation {run.metric.replace('_', ' ')} {value:.4f}"
+            note += f" on {message['node']}" if "node" in message else ""
             done = {"advance": 1} if "trial" in message else {"completed": message["epoch"]}
             self._bars.update(self._running[message["id"]], note=note, **done)
             if self._epochs is not None:

@@ -79,19 +79,44 @@ def _numbered(own: Split, rows: int) -> Array:
 
 def read_bench(folder: Path, images: Path) -> Bench:
     """Read what `write_bench` wrote, and map the images."""
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    rows = pl.read_parquet(folder / "rows.parquet")
-    labels = labels_of(rows["label"], plan["data"]["task"])
+    return bench_of(
+        plan=json.loads((folder / "plan.json").read_text(encoding="utf-8")),
+        rows=pl.read_parquet(folder / "rows.parquet"),
+        parts=np.load(folder / "splits.npy"),
+        images=np.load(images, mmap_mode="r"),
+        folder=folder,
+        tuning_parts=tuning_parts(folder),
+    )
+
+
+def tuning_parts(folder: Path) -> Array | None:
+    """Return the parts of the rows where arms are tuned once, and None where they are not."""
+    return np.load(folder / _ONCE) if (folder / _ONCE).is_file() else None
+
+
+def bench_of(
+    *, plan: dict[str, Any], rows: pl.DataFrame, parts: Array, images: Array, folder: Path, tuning_parts: Array | None
+) -> Bench:
+    """Return what runs share, from the contents of plan.json, rows.parquet, splits.npy and the image array.
+
+    Args:
+        plan: plan.json.
+        rows: rows.parquet.
+        parts: splits.npy.
+        images: The image array.
+        folder: Where finished tuning jobs are, and where tuning jobs are kept.
+        tuning_parts: Of `tuning_parts`.
+    """
     return Bench(
         plan=plan,
-        images=np.load(images, mmap_mode="r"),
-        labels=labels,
+        images=images,
+        labels=labels_of(rows["label"], plan["data"]["task"]),
         groups=rows["group"].to_list(),
-        parts=np.load(folder / "splits.npy"),
+        parts=parts,
         sources=np.array(rows["source"].to_list(), dtype=object),
         exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
         folder=folder,
-        tuning_parts=np.load(folder / _ONCE) if (folder / _ONCE).is_file() else None,
+        tuning_parts=tuning_parts,
     )
 
 

@@ -6,10 +6,12 @@ from lossassay.config import Study, study_as_toml
 from lossassay.data.cache import open_cache
 from lossassay.engine.spec import EngineChoice
 from lossassay.errors import OutFolderError
+from lossassay.executors.choice import LOCAL, Executor
 from lossassay.study.analyse import analyse
 from lossassay.study.audit_store import audit_of_study, refuse_invalid
 from lossassay.study.bench import write_bench
 from lossassay.study.describe import plan_as_data
+from lossassay.study.executor import check_executor
 from lossassay.study.gallery import write_gallery
 from lossassay.study.machine import default_workers
 from lossassay.study.outlook import outlook, refuse
@@ -30,6 +32,7 @@ def run_study(
     command: str = "",
     strict: bool = False,
     progress: Progress | None = None,
+    executor: Executor = LOCAL,
 ) -> None:
     """Train every run of a study that is not in the out folder yet, then write its tables.
 
@@ -40,14 +43,17 @@ def run_study(
         command: How to get the same study again, for the record.
         strict: Refuse a design that cannot succeed at any effect.
         progress: What to call on the way.
+        executor: Where runs are computed.
 
     Raises:
+        ClusterError: If there is no cluster, or its nodes cannot compute the study.
         DataError: If the images or labels cannot be used, or the audit found what makes the results invalid and the
             study does not accept it.
         OutFolderError: If the folder belongs to another study, or cannot be written.
         StudyFileError: With ``strict``, if the design cannot succeed.
     """
     progress = progress or Progress()
+    check_executor(executor)
     engine = _prepare_folder(study, folder)
     cache = open_cache(study.data, on_progress=progress.on_decoding)
     plan = make_plan(study, cache, engine)
@@ -63,11 +69,13 @@ def run_study(
     registered = register(folder, study, plan.metric)
     there = store.finished()
     planned = {run.id for run in plan.runs}
-    workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
+    if executor.kind == "local":
+        workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
     progress.on_plan(plan, len(planned & there), len(there - planned), workers)
     for change in registered.changes:
         progress.on_stage(f"changed after the first run: {change}")
-    failures = train_missing(folder, plan, Path(str(cache.images.filename)), workers=workers, progress=progress)
+    images = Path(str(cache.images.filename))
+    failures = train_missing(folder, plan, images, workers=workers, progress=progress, executor=executor)
     progress.on_stage("analysis")
     tables = analyse(folder, failures)
     write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))

@@ -3,12 +3,13 @@
 import errno
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,21 @@ from safetensors.torch import save_file
 
 from lossassay.engine.spec import Checkpoint, EpochRecord, Predictions, RunData, RunResult
 from lossassay.errors import OutFolderError
+
+RUN_FILES = ("history.parquet", "predictions.parquet", "run.json", "weights.safetensors")
+
+
+class RunStore(Protocol):
+    """Where a worker keeps what it computes."""
+
+    def load_checkpoint(self, run_id: str) -> Checkpoint | None:
+        """Return the last state of an unfinished run, or None."""
+
+    def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
+        """Keep the state after an epoch."""
+
+    def write(self, run_id: str, facts: dict[str, Any], result: RunResult, data: RunData, groups: list[Any]) -> None:
+        """Keep a finished run."""
 
 
 class Store:
@@ -48,16 +64,41 @@ class Store:
             data: Labels of the rows predicted.
             groups: Group of every row (keyed hashes), or Nones.
         """
-        partial = self.runs / f".{run_id}.{os.getpid()}"
-        with explained(self.folder):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with self._whole(run_id) as partial:
             pl.DataFrame([asdict(record) for record in result.history]).write_parquet(partial / "history.parquet")
             _predictions(result, data, groups).write_parquet(partial / "predictions.parquet")
             if result.weights:
                 save_file(result.weights, partial / "weights.safetensors")
             write_json(partial / "run.json", facts | _facts(result))
+
+    def put_run(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Write a run that was made on another machine, whole, then drop its checkpoint.
+
+        Args:
+            run_id: Its name.
+            files: Contents by name; only names of `RUN_FILES`.
+
+        Raises:
+            OutFolderError: If another name is among them, or the folder cannot be written.
+        """
+        strangers = sorted(set(files) - set(RUN_FILES))
+        if strangers:
+            raise OutFolderError(
+                f"A node sent the file {strangers[0]!r} for a run. Expected only {', '.join(RUN_FILES)}. "
+                "Check that every node has the same lossassay as this machine."
+            )
+        with self._whole(run_id) as partial:
+            for name, content in files.items():
+                (partial / name).write_bytes(content)
+
+    @contextmanager
+    def _whole(self, run_id: str) -> Iterator[Path]:
+        """Give a folder to write a run into; at the end it becomes the run, unless another process was first."""
+        partial = self.runs / f".{run_id}.{_own_suffix()}"
+        with explained(self.folder):
+            partial.mkdir(parents=True)
             try:
+                yield partial
                 partial.rename(self.runs / run_id)
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -65,10 +106,24 @@ class Store:
                     raise
         self.drop_checkpoint(run_id)
 
+    def checkpoint_bytes(self, run_id: str) -> bytes | None:
+        """Return the stored state of an unfinished run as it lies on disk, or None."""
+        path = self.checkpoints / f"{run_id}.safetensors"
+        return path.read_bytes() if path.is_file() else None
+
+    def put_checkpoint(self, run_id: str, content: bytes) -> None:
+        """Write a state that was made on another machine, replacing the one before."""
+        path = self.checkpoints / f"{run_id}.safetensors"
+        partial = path.with_suffix(f".{_own_suffix()}.partial")
+        with explained(self.folder):
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content)
+            os.replace(partial, path)
+
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
         path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(f".{_own_suffix()}.partial")
         state = {"best_epoch": checkpoint.best_epoch, "history": [asdict(record) for record in checkpoint.history]}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
         with explained(self.folder):
@@ -110,6 +165,11 @@ class Store:
     def predictions(self, run_id: str, part: str) -> pl.DataFrame:
         """Return the predictions of ``"validation"`` or ``"test"``: row, group, label, scores, probabilities."""
         return pl.read_parquet(self.runs / run_id / "predictions.parquet").filter(pl.col("part") == part)
+
+
+def _own_suffix() -> str:
+    """Tell writers apart: processes on two machines that share a folder can have one number."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _facts(result: RunResult) -> dict[str, Any]:

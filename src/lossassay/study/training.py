@@ -1,12 +1,11 @@
 """Trains the runs of a study that are missing, look by look."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from lossassay.errors import OutFolderError
-from lossassay.executors.local import run_jobs
-from lossassay.study.machine import worker_environment
+from lossassay.executors.choice import LOCAL, Executor
+from lossassay.study.executor import run_jobs
 from lossassay.study.plan import Plan
 from lossassay.study.progress import Progress
 from lossassay.study.results import read_plan
@@ -15,21 +14,31 @@ from lossassay.study.stopping import Stages
 from lossassay.study.tuning.look import TuningLook
 
 
-def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progress: Progress) -> dict[str, str]:
+def train_missing(
+    folder: Path,
+    plan: Plan,
+    images: Path,
+    *,
+    workers: int | None,
+    progress: Progress,
+    executor: Executor = LOCAL,
+) -> dict[str, str]:
     """Train every run, and before it every tuning job, that the next look needs, until no look needs any.
 
     Args:
         folder: The out folder, with what `bench.write_bench` writes.
         plan: The plan.
         images: The memory-mapped image array.
-        workers: Processes at once.
+        workers: Processes at once; None only with a cluster: as many as it has room for.
         progress: What to call on the way.
+        executor: Where runs are computed.
 
     Returns:
         Messages of runs and tuning jobs that failed, by id.
 
     Raises:
         OutFolderError: If the folder cannot be written.
+        ClusterError: If there is no cluster, or its nodes cannot compute the study.
     """
     failures: dict[str, str] = {}
     facts = read_plan(folder)
@@ -53,11 +62,13 @@ def train_missing(folder: Path, plan: Plan, images: Path, *, workers: int, progr
 
     run_jobs(
         needed(),
-        command=[sys.executable, "-m", "lossassay.study.worker"],
-        setup={"folder": str(folder.resolve()), "images": str(images)},
+        executor=executor,
+        folder=folder,
+        plan=plan,
+        images=images,
         workers=workers,
         on_message=on_message,
         more=needed,
-        environment=worker_environment(plan.engine.threads),
+        on_note=progress.on_stage,
     )
     return failures

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +52,37 @@ class TuningStore:
             facts: job.json.
             trials: One line for each trial, with the keys of `TRIAL_TYPES`.
         """
+        with self._whole(job_id) as partial:
+            pl.DataFrame(trials, schema=TRIAL_TYPES).write_parquet(partial / "trials.parquet")
+            write_json(partial / "job.json", facts)
+        self._note(job_id).unlink(missing_ok=True)
+
+    @contextmanager
+    def _whole(self, job_id: str) -> Iterator[Path]:
+        """Give a folder to write into, which then takes the name of the job at once."""
         partial = self.jobs / f".{job_id}.{os.getpid()}"
         with explained(self.folder):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            pl.DataFrame(trials, schema=TRIAL_TYPES).write_parquet(partial / "trials.parquet")
-            write_json(partial / "job.json", facts)
+            yield partial
             try:
                 partial.rename(self.jobs / job_id)
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
                 if job_id not in self.finished():  # otherwise another process wrote the same job first
                     raise
-        self._note(job_id).unlink(missing_ok=True)
+
+    def files(self, job_id: str) -> dict[str, bytes]:
+        """Return the files of a finished job by name."""
+        return {path.name: path.read_bytes() for path in sorted((self.jobs / job_id).iterdir())}
+
+    def put_job(self, job_id: str, files: Mapping[str, bytes]) -> None:
+        """Write a finished job that came from elsewhere, whole; one that is there already stays."""
+        if job_id in self.finished():
+            return
+        with self._whole(job_id) as partial:
+            for name, content in files.items():
+                (partial / Path(name).name).write_bytes(content)
 
     def facts(self, job_id: str) -> dict[str, Any]:
         """Return job.json."""

@@ -22,7 +22,7 @@ from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
 from lossassay.study.bench import Bench, read_bench, read_run
-from lossassay.study.store import Store
+from lossassay.study.store import RunStore, Store
 from lossassay.study.tuning.trials import run_job
 
 
@@ -46,7 +46,7 @@ def be_deterministic() -> None:
     warnings.filterwarnings("ignore", message=".*deterministic.*")
 
 
-def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
+def do_job(job: dict[str, Any], store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
     """Train and store one run, or the trials of one tuning job; every outcome is a message.
 
     Args:
@@ -67,7 +67,7 @@ def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dic
         speak({"event": "failed", "id": name, "message": traceback.format_exc(limit=-3)})
 
 
-def _train(run_id: str, store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
+def _train(run_id: str, store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
     facts, spec, data = read_run(bench, run_id)
 
     def on_epoch(record: EpochRecord) -> None:
