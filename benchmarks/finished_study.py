@@ -76,6 +76,7 @@ def _result(data: RunData, epochs: int, seed: int) -> RunResult:
         test=_predictions(data, data.test, generator),
         test_loss=0.5,
         weights={"weight": torch.zeros(4)},
+        calibration=None,
         pixel_mean=(127.0,),
         pixel_sd=(70.0,),
         label_bytes=4 * len(data.train),

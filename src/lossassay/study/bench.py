@@ -14,7 +14,7 @@ from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
-from lossassay.study.store import explained, write_json
+from lossassay.study.store import explained, replaced, write_json
 
 TRAIN, VALIDATION, TEST, NO_PART = 0, 1, 2, 3  # values in splits.npy
 
@@ -25,6 +25,7 @@ class Bench:
 
     Args:
         plan: plan.json.
+        runs: Its runs, by id.
         images: The memory-mapped image array.
         labels: int64 [N], or multi-hot float32 [N K].
         groups: Keyed hash of each row's group, or None.
@@ -34,6 +35,7 @@ class Bench:
     """
 
     plan: dict[str, Any]
+    runs: dict[str, dict[str, Any]]
     images: Array
     labels: Array
     groups: list[str | None]
@@ -58,9 +60,47 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
         for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
             parts[replicate, chosen] = part
     with explained(folder):
-        rows.write_parquet(folder / "rows.parquet")
-        np.save(folder / "splits.npy", parts)
-        write_json(folder / "plan.json", facts)
+        if not _holds_rows(folder / "rows.parquet", rows):
+            with replaced(folder / "rows.parquet") as partial:
+                rows.write_parquet(partial)
+        if not _holds_parts(folder / "splits.npy", parts):
+            with replaced(folder / "splits.npy") as partial, partial.open("wb") as file:
+                np.save(file, parts)
+        if not holds_plan(folder, facts):
+            write_json(folder / "plan.json", facts)
+
+
+def holds_plan(folder: Path, facts: dict[str, Any]) -> bool:
+    """Return whether plan.json says the same already, on whichever machine it was written."""
+    try:
+        known = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    facts = json.loads(json.dumps(facts))  # tuples become lists
+    return isinstance(known, dict) and known | {"environment": None} == facts | {"environment": None}
+
+
+def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:
+    """Whether the same rows stand there, perhaps with groups hashed by the key of another user or machine."""
+    try:
+        known = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return known.columns == rows.columns and _numbered(known).equals(_numbered(rows))
+
+
+def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Name each group by its first row."""
+    first = pl.col("row").first().over("group")
+    return rows.with_columns(group=pl.when(pl.col("group").is_not_null()).then(first))
+
+
+def _holds_parts(path: Path, parts: Array) -> bool:
+    try:
+        known = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(np.array_equal(known, parts))
 
 
 def read_bench(folder: Path, images: Path) -> Bench:
@@ -70,10 +110,11 @@ def read_bench(folder: Path, images: Path) -> Bench:
     labels = labels_of(rows["label"], plan["data"]["task"])
     return Bench(
         plan=plan,
+        runs={run["id"]: run for run in plan["runs"]},
         images=np.load(images, mmap_mode="r"),
         labels=labels,
         groups=rows["group"].to_list(),
-        parts=np.load(folder / "splits.npy"),
+        parts=np.load(folder / "splits.npy", allow_pickle=False),
         sources=np.array(rows["source"].to_list(), dtype=object),
         exams=rows["exam"].to_numpy() if plan["data"].get("exams") is not None else None,
     )
@@ -81,7 +122,7 @@ def read_bench(folder: Path, images: Path) -> Bench:
 
 def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunData]:
     """Return what is written beside a run's result, what to train, and what to train it on."""
-    entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
+    entry = bench.runs[run_id]
     arm = bench.plan["arms"][bench.plan["control"] if entry["arm"] in CONTROL_ARMS.values() else entry["arm"]]
     training = TrainingConfig.model_validate(arm["training"])
     spec = RunSpec(

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from lossassay.engine.spec import Checkpoint, EpochRecord, Predictions, RunData, RunResult
 from lossassay.errors import OutFolderError
+from lossassay.study.owners import life, own_name
 
 
 class Store:
@@ -36,7 +37,12 @@ class Store:
         """Return the ids of the runs that are there."""
         if not self.runs.is_dir():
             return set()
-        return {path.name for path in self.runs.iterdir() if not path.name.startswith(".")}
+        with os.scandir(self.runs) as entries:
+            return {entry.name for entry in entries if not entry.name.startswith(".")}
+
+    def is_there(self, run_id: str) -> bool:
+        """Return whether a run is there."""
+        return (self.runs / run_id).is_dir()
 
     def write(self, run_id: str, facts: dict[str, Any], result: RunResult, data: RunData, groups: list[Any]) -> None:
         """Write a run whole, then drop its checkpoint.
@@ -48,7 +54,7 @@ class Store:
             data: Labels of the rows predicted.
             groups: Group of every row (keyed hashes), or Nones.
         """
-        partial = self.runs / f".{run_id}.{os.getpid()}"
+        partial = self.runs / f".{run_id}.{own_name()}"
         with explained(self.folder):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -68,7 +74,7 @@ class Store:
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
         path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(f".{own_name()}.partial")
         state = {"best_epoch": checkpoint.best_epoch, "history": [asdict(record) for record in checkpoint.history]}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
         with explained(self.folder):
@@ -91,9 +97,10 @@ class Store:
         return Checkpoint(tensors=tensors, history=history, best_epoch=state["best_epoch"])
 
     def drop_leftovers(self) -> None:
-        """Remove what interrupted writes left behind."""
-        for path in [*self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        """Remove what interrupted writes of this machine left behind; living processes and other machines keep theirs."""
+        for path in [*self.folder.glob(".*.*-*-*"), *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
+            if life(path.name.removesuffix(".partial").rpartition(".")[2]) == "gone":
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def facts(self, run_id: str) -> dict[str, Any]:
         """Return run.json."""
@@ -151,9 +158,27 @@ def _predictions(result: RunResult, data: RunData, groups: list[Any]) -> pl.Data
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that the file is never half there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    os.replace(partial, path)
+    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is never half there; one that holds the same already is left alone."""
+    with suppress(OSError):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+    with replaced(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a name to write to, and move what was written there into place, whole."""
+    partial = path.with_name(f".{path.name}.{own_name()}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

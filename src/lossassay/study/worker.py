@@ -19,9 +19,10 @@ import numpy as np
 import torch
 
 from lossassay.engine import one
-from lossassay.engine.spec import EpochRecord
+from lossassay.engine.spec import Checkpoint, EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
 from lossassay.study.bench import Bench, read_bench, read_run
+from lossassay.study.leases import still_held
 from lossassay.study.store import Store
 
 
@@ -49,7 +50,7 @@ def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dic
     """Train and store one run; every outcome is a message.
 
     Args:
-        job: ``{"id": ...}``, of a planned run.
+        job: ``{"id": ...}``, of a planned run; with its ``"lease"`` where other processes could train it too.
         store: Where it is kept.
         bench: What all runs share.
         speak: Called with ``{"event": "epoch" | "done" | "failed", "id": ...}``; the last call is one of the last two.
@@ -61,21 +62,37 @@ def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dic
         def on_epoch(record: EpochRecord) -> None:
             speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
 
+        def save(checkpoint: Checkpoint) -> None:
+            _check_lease(store, job)
+            store.save_checkpoint(run_id, checkpoint)
+
         result = one.train(
             spec,
             data,
             resume=store.load_checkpoint(run_id),
-            save=lambda checkpoint: store.save_checkpoint(run_id, checkpoint),
+            save=save,
             on_epoch=on_epoch,
         )
+        _check_lease(store, job)
         store.write(run_id, facts, result, data, bench.groups)
         speak({"event": "done", "id": run_id, "status": result.status})
+    except _LostLeaseError as error:
+        speak({"event": "failed", "id": run_id, "message": str(error), "lost": True})
     except OutFolderError as error:  # no other run could be written either
         speak({"event": "failed", "id": run_id, "message": str(error), "fatal": True})
     except LossassayError as error:
         speak({"event": "failed", "id": run_id, "message": str(error)})
     except Exception:
         speak({"event": "failed", "id": run_id, "message": traceback.format_exc(limit=-3)})
+
+
+class _LostLeaseError(LossassayError):
+    """Another process took the run over, because this one was not heard of for too long."""
+
+
+def _check_lease(store: Store, job: dict[str, Any]) -> None:
+    if not still_held(store.folder, job.get("lease")):
+        raise _LostLeaseError("another process took this run over; nothing of it is lost")
 
 
 def _finite(record: EpochRecord) -> float | None:
