@@ -28,6 +28,7 @@ from lossassay.study.compare import ScoreComparison, compare_scores
 from lossassay.study.compare_tables import Method
 from lossassay.study.draft import study_file
 from lossassay.study.estimate import Estimate, estimate
+from lossassay.study.leases import analysis_turn
 from lossassay.study.look import look
 from lossassay.study.outlook import (
     Outlook,
@@ -140,9 +141,12 @@ def run(
     workers: int | None = None,
     strict: bool = False,
     accept: Sequence[str] = (),
+    wait: bool = True,
     progress: Progress | None = None,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
+
+    Calls at the same time, in several processes or on several machines, share the runs; see docs/shared-folder.md.
 
     Args:
         study: A study, or the path of a study file.
@@ -150,9 +154,11 @@ def run(
         workers: Training processes at once; None chooses for the highest throughput. Changes no result.
         strict: Refuse a design that cannot succeed at any effect, before the first run.
         accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
+        wait: Wait for the runs that other processes train, then analyse them all.
         progress: What to call on the way.
 
     Raises:
+        UnfinishedError: Without ``wait``, if other processes train all that is left.
         LossassayError: With a message for people; what was finished is kept.
     """
     file_name = "study.toml" if isinstance(study, Study) else Path(study).name
@@ -160,9 +166,10 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
-    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=progress)
+    run_study(resolved, Path(out), workers=workers, command=command, strict=strict, wait=wait, progress=progress)
     if resolved.biomarkers is not None and resolved.biomarkers.enabled:
-        assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
+        with analysis_turn(Path(out)):
+            assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage)
     return _drawn(Path(out), progress)
 
 
@@ -394,7 +401,8 @@ def report(folder: str | Path) -> Results:
             f"{folder} holds the last training of one arm, which has nothing to compare. Expected an out folder of "
             "`lossassay run`. Its model card is fit-model-card.html."
         )
-    analyse(Path(folder))
+    with analysis_turn(Path(folder)):
+        analyse(Path(folder))
     words = plan["command"].split()
     if words[:2] == ["lossassay", "paper"]:
         add_paper(Path(folder), words[2])
@@ -429,6 +437,7 @@ def _data_of(path: str | Path) -> DataConfig:
 
 def _drawn(folder: Path, progress: Progress) -> Results:
     progress.on_stage("report")
-    results = Results(load_results(folder))
-    results.report()
+    with analysis_turn(folder):
+        results = Results(load_results(folder))
+        results.report()
     return results

@@ -16,7 +16,7 @@ import typer
 
 from lossassay import cli_biomarkers, cli_explain, cli_export, cli_use
 from lossassay.cli_losses import AsJson, add_commands
-from lossassay.errors import LossassayError
+from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.printing import print_json as _json
 from lossassay.printing import print_table as _table
 from lossassay.printing import say as _say
@@ -65,12 +65,21 @@ def run(
     workers: Workers = None,
     strict: Strict = False,
     accept: Accept = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave when other processes train all that is left; the last one reports.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan, train, analyse, report; a second call goes on where the first stopped."""
+    """Plan, train, analyse, report; a second call goes on where the first stopped, or shares the work with it."""
     from lossassay import api
 
-    _finish(lambda **options: api.run(study, strict=strict, accept=accept or (), **options), out, workers, as_json)
+    def work(**options: Any) -> Any:
+        return api.run(study, strict=strict, accept=accept or (), wait=not no_wait, **options)
+
+    try:
+        _finish(work, out, workers, as_json)
+    except UnfinishedError as left:
+        _say(f"Done here. {left}")
 
 
 @app.command()

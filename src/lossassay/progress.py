@@ -132,8 +132,11 @@ class StudyDisplay:
         if at_work and not any(before):
             self._print("other processes train runs of this study too; none is trained twice")
         elif finished and not at_work:
-            self._print(f"{_count(finished, 'run')} were trained by other processes" if finished > 1 else
-                        "1 run was trained by another process")
+            self._print(
+                f"{_count(finished, 'run')} were trained by other processes"
+                if finished > 1
+                else "1 run was trained by another process"
+            )
         if self._total is not None:
             note = f"{finished} by other processes, which train {at_work}" if finished or at_work else ""
             self._bars.update(self._total, note=note)

@@ -50,7 +50,8 @@ def holder(folder: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def told(process: "subprocess.Popen[str]", question: str = "") -> str:
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     if question:
         process.stdin.write(question + "\n")
         process.stdin.flush()
@@ -95,10 +96,14 @@ def test_what_is_done_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_leaving_gives_everything_back_also_after_ctrl_c(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), quick(tmp_path) as leases:
-        leases.take("job")
-        leases.announce()
-        raise KeyboardInterrupt
+    def stopped() -> None:
+        with quick(tmp_path) as leases:
+            leases.take("job")
+            leases.announce()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     with quick(tmp_path) as other:
         assert not other.others()
         assert other.take("job")

@@ -1,7 +1,7 @@
 """Leases: who of several processes on one out folder does what.
 
-A lease is a file ``leases/<name>.<generation>.json``. The file with the highest generation counts, and it is made with a
-hard link, which exactly one process can make, on shared file systems too. Its holder changes a counter in it every few
+A lease is a file ``leases/<name>.<generation>.json``. The file with the highest generation counts, and it is made with
+a hard link, which exactly one process can make, on shared file systems too. Its holder changes a counter in it every few
 seconds, through the file that it opened itself: whatever the name leads to by then, it changes nobody else's lease.
 
 A lease is dead when it was given back, when its holder is a process of this machine that is gone, or when its content
@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any
 
 from lossassay.study.owners import life, own_name
+from lossassay.study.store import explained
 
 FOLDER = "leases"
 BEAT_SECONDS = 5.0
@@ -59,7 +60,8 @@ class Leases:
         self._renewer = threading.Thread(target=self._renew, daemon=True)
 
     def __enter__(self) -> "Leases":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explained(self.folder.parent):
+            self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob(f"{_PRESENT}*.json"):  # of processes that were killed; the names never come again
             if _life_of(_content(path)) == "gone":
                 path.unlink(missing_ok=True)
@@ -87,7 +89,8 @@ class Leases:
         highest = self._highest(name)
         if highest and not self._is_dead(self._path(name, highest)):
             return False
-        held = _Held.make(self._path(name, highest + 1), name, self._nonce)
+        with explained(self.folder.parent):
+            held = _Held.make(self._path(name, highest + 1), name, self._nonce)
         if held is None:
             return False  # another process was faster
         if self._highest(name) != highest + 1:
@@ -245,6 +248,13 @@ class _Held:
         os.fsync(self._file)
 
 
+@contextmanager
+def analysis_turn(folder: Path) -> Iterator[None]:
+    """Wait until no other process analyses or draws the study of a folder, and keep others from it meanwhile."""
+    with Leases(folder) as leases, leases.turn(ANALYSIS):
+        yield
+
+
 def still_held(folder: Path, token: str | None) -> bool:
     """Return whether the lease that a job came with still counts; True for a job without one.
 
@@ -307,4 +317,3 @@ def _created(path: Path, file: int) -> bool:
     os.dup2(made, file)  # from now on the open file is the one with the name
     os.close(made)
     return True
-

@@ -9,11 +9,11 @@ from lossassay.study.audit_store import audit_of_study, refuse_invalid
 from lossassay.study.gallery import write_gallery
 from lossassay.study.leases import ANALYSIS, START, Leases
 from lossassay.study.machine import default_workers
-from lossassay.study.outlook import outlook, refuse
 from lossassay.study.out_folder import engine_of, prepare_folder, write_folder
+from lossassay.study.outlook import outlook, refuse
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.progress import Progress
-from lossassay.study.store import Store, explained
+from lossassay.study.store import Store
 from lossassay.study.training import train_missing
 
 
@@ -50,7 +50,7 @@ def run_study(
     """
     progress = progress or Progress()
     prepare_folder(study, folder)
-    with explained(folder), Leases(folder) as leases:
+    with Leases(folder) as leases:
         cache = open_cache(study.data, on_progress=progress.on_decoding)
         with leases.turn(START):
             plan = _start(study, folder, cache, leases, command=command, strict=strict, progress=progress)

@@ -97,7 +97,7 @@ class Store:
         return Checkpoint(tensors=tensors, history=history, best_epoch=state["best_epoch"])
 
     def drop_leftovers(self) -> None:
-        """Remove what interrupted writes of this machine left behind; living processes and other machines keep theirs."""
+        """Remove what interrupted writes of this machine left; living processes and other machines keep theirs."""
         for path in [*self.folder.glob(".*.*-*-*"), *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
             if life(path.name.removesuffix(".partial").rpartition(".")[2]) == "gone":
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -69,9 +69,7 @@ class _SharedJobs:
         wait: Wait for jobs that other processes hold.
     """
 
-    def __init__(
-        self, stages: Stages, reader: RunReader, leases: Leases, progress: Progress, *, wait: bool
-    ) -> None:
+    def __init__(self, stages: Stages, reader: RunReader, leases: Leases, progress: Progress, *, wait: bool) -> None:
         self.failures: dict[str, str] = {}
         self._stages, self._leases, self._progress, self._wait = stages, leases, progress, wait
         self._store = reader.store
