@@ -1,8 +1,8 @@
 """Leases: who of several processes on one out folder does what.
 
-A lease is a file ``leases/<name>.<generation>.json``. The file with the highest generation counts, and it is made with
-a hard link, which exactly one process can make, on shared file systems too. Its holder changes a counter in it every few
-seconds, through the file that it opened itself: whatever the name leads to by then, it changes nobody else's lease.
+A lease is a file ``leases/<name>.<generation>.json``. The file with the highest generation counts, and it is made by
+a hard link, which exactly one process can make, on shared file systems too. Its holder changes a counter in it every
+few seconds, through the file that it opened itself: whatever the name leads to by then, it changes nobody else's lease.
 
 A lease is dead when it was given back, when its holder is a process of this machine that is gone, or when its content
 did not change for `EXPIRY_SECONDS` of the clock of whoever watches. No clock is compared with that of another machine.
