@@ -16,7 +16,7 @@ import typer
 
 from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_use
 from lossassay.cli_losses import AsJson, add_commands
-from lossassay.errors import LossassayError
+from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.printing import print_json as _json
 from lossassay.printing import print_table as _table
 from lossassay.printing import say as _say
@@ -73,17 +73,23 @@ def run(
         str, typer.Option(metavar="auto|shared|object-store", help="With ray: how data and results travel.")
     ] = "auto",
     gpu_share: Annotated[float, typer.Option(help="With ray on CUDA: the share of one GPU for each run.")] = 1.0,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave when other processes train all that is left; the last one reports.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan, train, analyse, report; a second call goes on where the first stopped."""
+    """Plan, train, analyse, report; a second call goes on where the first stopped, or shares the work with it."""
     from lossassay import api
 
     place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
 
     def work(**options: Any) -> Any:
-        return api.run(study, strict=strict, accept=accept or (), executor=place, **options)
+        return api.run(study, strict=strict, accept=accept or (), wait=not no_wait, executor=place, **options)
 
-    _finish(work, out, workers, as_json)
+    try:
+        _finish(work, out, workers, as_json)
+    except UnfinishedError as left:
+        _say(f"Done here. {left}")
 
 
 @app.command()

@@ -73,6 +73,7 @@ class StudyDisplay:
         self._running: dict[str, TaskID] = {}
         self._planned: dict[str, _Shown] = {}
         self._done = 0
+        self._others = (0, 0)  # runs that other processes finished, and are at
         self._expected = 0
         self._sequential, self._looked = False, False
         self._started = time.monotonic()
@@ -81,6 +82,7 @@ class StudyDisplay:
             on_audit=self._on_audit,
             on_plan=self._on_plan,
             on_look=self._on_look,
+            on_others=self._on_others,
             on_message=self._on_message,
             on_stage=self._on_stage,
             on_features=self._on_features,
@@ -167,6 +169,23 @@ class StudyDisplay:
         if self._epochs is not None:
             self._bars.reset(self._epochs, total=epochs)
 
+    def _on_others(self, finished: int, at_work: int) -> None:
+        """Say it once when others begin, and when they end; in between the bar's note says it."""
+        before, self._others = self._others, (finished, at_work)
+        if self._others == before:
+            return
+        if at_work and not any(before):
+            self._print("other processes train runs of this study too; none is trained twice")
+        elif finished and not at_work:
+            self._print(
+                f"{_count(finished, 'run')} were trained by other processes"
+                if finished > 1
+                else "1 run was trained by another process"
+            )
+        if self._total is not None:
+            note = f"{finished} by other processes, which train {at_work}" if finished or at_work else ""
+            self._bars.update(self._total, note=note)
+
     def _on_message(self, message: dict[str, Any]) -> None:
         run = self._planned[message["id"]]
         if message["event"] == "epoch":
@@ -181,9 +200,11 @@ class StudyDisplay:
             if self._epochs is not None:
                 self._bars.advance(self._epochs)
             return
-        self._done += 1
         if message["id"] in self._running:
             self._bars.remove_task(self._running.pop(message["id"]))
+        if message.get("lost"):
+            return  # another process trains it
+        self._done += 1
         if self._total is not None:
             self._bars.update(self._total, completed=self._done)
         if not self._live or message["event"] == "failed":

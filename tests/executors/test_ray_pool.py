@@ -17,7 +17,7 @@ def done(job: str | None) -> Message:
 
 def run(pool: Pool, jobs: list[str]) -> list[Message]:
     heard: list[Message] = []
-    pool.take([{"id": job} for job in jobs])
+    pool.offer([{"id": job} for job in jobs])
     while pool.unfinished:
         pool.next_messages(heard.append)
     return heard
@@ -120,10 +120,39 @@ def test_without_shared_folders_a_job_is_prepared_each_time_it_is_handed_out() -
     assert prepared == ["1", "1"]
 
 
+def test_a_job_that_is_not_ours_is_left_out_and_offered_again_while_others_run() -> None:
+    asked: list[str] = []
+
+    def take(job: Message) -> bool:
+        asked.append(job["id"])
+        return job["id"] == "ours" or asked.count(job["id"]) > 2
+
+    nodes = FakeNodes({"a": 1}, lambda node, method, job: [done(job)])
+    pool = Pool(nodes, FakeWork(), None, take)
+    heard: list[Message] = []
+    pool.offer([{"id": "theirs"}, {"id": "ours"}])
+    while pool.unfinished:
+        pool.next_messages(heard.append)
+    assert heard[0]["id"] == "ours"
+    assert asked[:2] == ["theirs", "ours"]
+
+
+def test_a_job_whose_node_was_lost_is_not_asked_for_again() -> None:
+    asked: list[str] = []
+    answers: list[Any] = [GoneError("the power failed"), [done("1")]]
+
+    def script(node: str, method: str, job: str | None) -> Any:
+        return answers.pop(0)
+
+    pool = Pool(FakeNodes({"a": 1, "b": 1}, script), FakeWork(), 1, lambda job: bool(asked.append(job["id"])) or True)
+    assert [message["event"] for message in run(pool, ["1"])] == ["done"]
+    assert asked == ["1"]
+
+
 def test_stop_ends_every_actor() -> None:
     nodes = FakeNodes({"a": 1, "b": 1}, lambda node, method, job: [])
     pool = Pool(nodes, FakeWork(), None)
-    pool.take([{"id": "1"}, {"id": "2"}])
+    pool.offer([{"id": "1"}, {"id": "2"}])
     pool.next_messages(lambda message: None)
     pool.stop()
     assert sorted(nodes.stopped) == ["a", "b"]

@@ -71,6 +71,7 @@ def run_jobs(
     workers: int | None,
     on_message: Callable[[Message], None],
     more: Callable[[], Sequence[Message]] = tuple,
+    take: Callable[[Message], bool] = lambda job: True,
 ) -> None:
     """Run every job on some node of a cluster; like `local.run_jobs`, but a job outlives the node that it ran on.
 
@@ -82,6 +83,7 @@ def run_jobs(
         on_message: Called in the calling thread with each message of a node, which is named in ``"node"``. Every job
             ends with exactly one message whose ``"event"`` is ``"done"`` or ``"failed"``.
         more: Called when all jobs so far have ended; the jobs it returns go to the same actors. Nothing: the end.
+        take: Asked before a job goes to an actor for the first time; see `local.run_jobs`.
 
     Raises:
         ClusterError: If there is no cluster, or its nodes cannot compute these jobs.
@@ -89,10 +91,10 @@ def run_jobs(
     if not jobs:
         return
     with connected(executor, None if workers is None else workers * work.cpus) as ray:
-        pool = Pool(_Nodes(ray, work, executor), work, workers)
+        pool = Pool(_Nodes(ray, work, executor), work, workers, take)
         try:
             while jobs:
-                pool.take(jobs)
+                pool.offer(jobs)
                 while pool.unfinished:
                     pool.next_messages(on_message)
                 jobs = more()

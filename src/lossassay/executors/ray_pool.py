@@ -98,13 +98,20 @@ class Pool:
         nodes: The cluster.
         work: What to compute.
         workers: Jobs at once at most; None: as many as fit.
+        take: Asked before a job goes to an actor for the first time; a job that it refuses is offered again while
+            other jobs run.
     """
 
-    def __init__(self, nodes: Nodes, work: Work, workers: int | None) -> None:
+    def __init__(
+        self, nodes: Nodes, work: Work, workers: int | None, take: Callable[[Message], bool] = lambda job: True
+    ) -> None:
         self._nodes = nodes
         self._work = work
         self._workers = workers
+        self._take = take
         self._waiting: deque[Message] = deque()
+        self._refused: list[Message] = []
+        self._taken: set[str] = set()  # jobs that were handed out and have not ended
         self._seats: list[_Seat] = []
         self._trouble = _Trouble()
         self._impatient_at = time.monotonic() + _PATIENCE_SECONDS
@@ -114,9 +121,9 @@ class Pool:
         """Whether any job waits or is computed."""
         return bool(self._waiting) or any(seat.job is not None for seat in self._seats)
 
-    def take(self, jobs: Sequence[Message]) -> None:
-        """Let jobs wait for an actor."""
-        self._waiting.extend(jobs)
+    def offer(self, jobs: Sequence[Message]) -> None:
+        """Put these jobs in the place of those that wait for an actor."""
+        self._waiting, self._refused = deque(jobs), []
 
     def next_messages(self, on_message: Callable[[Message], None]) -> None:
         """Hand out what can be handed out, then wait for one answer and pass it on.
@@ -124,6 +131,8 @@ class Pool:
         Raises:
             ClusterError: If jobs wait and no node is left.
         """
+        self._waiting.extend(self._refused)
+        self._refused = []
         self._hand_out(on_message)
         self._grow()
         calls = {seat.call: seat for seat in self._seats if seat.call is not None}
@@ -147,8 +156,13 @@ class Pool:
             job = self._waiting.popleft()
             there = self._work.ended(job)
             if there is not None:  # its node was lost after the result had arrived
+                self._taken.discard(job["id"])
                 on_message(there)
                 continue
+            if job["id"] not in self._taken and not self._take(job):
+                self._refused.append(job)
+                continue
+            self._taken.add(job["id"])
             seat = idle.popleft()
             seat.job = job
             seat.call = self._nodes.call(seat.actor, "start", job if self._nodes.shared else self._work.prepare(job))
@@ -187,6 +201,7 @@ class Pool:
     def _pass_on(self, seat: _Seat, message: Message, on_message: Callable[[Message], None]) -> None:
         if message["event"] in ("done", "failed"):
             job, seat.job = seat.job, None
+            self._taken.discard(message["id"])
             if message.get("fatal"):
                 message = message | {"message": f"On node {self._name(seat)}: {message['message']}"}
                 if job is not None and self._moves(job, seat, message["message"]):
@@ -200,6 +215,7 @@ class Pool:
         if job["id"] in self._trouble.moved or not others:
             return False
         self._trouble.moved.add(job["id"])
+        self._taken.add(job["id"])  # its lease is still ours
         self._waiting.appendleft(job)
         self._work.on_note(f"{reason} Its run goes to another node, and it gets no other")
         return True
@@ -218,6 +234,7 @@ class Pool:
         losses = self._trouble.losses[job["id"]] = self._trouble.losses.get(job["id"], 0) + 1
         if losses > LOSSES_AT_MOST:
             text = f"its node or process was lost {losses} times ({type(error).__name__}; out of memory?)"
+            self._taken.discard(job["id"])
             on_message({"event": "failed", "id": job["id"], "message": text})
             return
         self._waiting.appendleft(job)

@@ -11,7 +11,7 @@ from lossassay.errors import OutFolderError
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context, read_context
 from lossassay.study.registered import mark_finished
-from lossassay.study.store import explained, write_json
+from lossassay.study.store import explained, replaced, write_json
 from lossassay.study.tables import build_tables
 from lossassay.study.tuning_evidence import tuning_facts, tuning_tables
 
@@ -42,8 +42,10 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
     with explained(folder):
         (folder / "tables").mkdir(exist_ok=True)
         for name, frame in tables.items():
-            frame.write_parquet(folder / "tables" / f"{name}.parquet")
-            frame.write_csv(folder / "tables" / f"{name}.csv")
+            with replaced(folder / "tables" / f"{name}.parquet") as partial:
+                frame.write_parquet(partial)
+            with replaced(folder / "tables" / f"{name}.csv") as partial:
+                frame.write_csv(partial)
         write_json(folder / "facts.json", _facts(context, failures or {}) | tuning_facts(context, tuned))
     return tables
 

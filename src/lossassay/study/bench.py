@@ -15,7 +15,7 @@ from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
-from lossassay.study.store import explained, write_json
+from lossassay.study.store import explained, replaced, write_json
 from lossassay.study.tuning.chosen import chosen_settings, tuned_arm
 from lossassay.study.tuning.space import with_parameters
 
@@ -29,6 +29,7 @@ class Bench:
 
     Args:
         plan: plan.json.
+        runs: Its runs, by id.
         images: The memory-mapped image array.
         labels: int64 [N], or multi-hot float32 [N K].
         groups: Keyed hash of each row's group, or None.
@@ -40,6 +41,7 @@ class Bench:
     """
 
     plan: dict[str, Any]
+    runs: dict[str, dict[str, Any]]
     images: Array
     labels: Array
     groups: list[str | None]
@@ -61,16 +63,57 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
     exams = [None] * len(rows) if plan.exams is None else plan.exams
     rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
-    parts = np.stack([_numbered(own, len(rows)) for own in plan.splits])
+    parts = np.stack([_part_numbers(own, len(rows)) for own in plan.splits])
     with explained(folder):
-        rows.write_parquet(folder / "rows.parquet")
-        np.save(folder / "splits.npy", parts)
+        if not _holds_rows(folder / "rows.parquet", rows):
+            with replaced(folder / "rows.parquet") as partial:
+                rows.write_parquet(partial)
+        if not _holds_parts(folder / "splits.npy", parts):
+            with replaced(folder / "splits.npy") as partial, partial.open("wb") as file:
+                np.save(file, parts)
         if plan.tuning_split is not None:
-            np.save(folder / _ONCE, _numbered(plan.tuning_split, len(rows)))
-        write_json(folder / "plan.json", facts)
+            once = _part_numbers(plan.tuning_split, len(rows))
+            if not _holds_parts(folder / _ONCE, once):
+                with replaced(folder / _ONCE) as partial, partial.open("wb") as file:
+                    np.save(file, once)
+        if not holds_plan(folder, facts):
+            write_json(folder / "plan.json", facts)
 
 
-def _numbered(own: Split, rows: int) -> Array:
+def holds_plan(folder: Path, facts: dict[str, Any]) -> bool:
+    """Return whether plan.json says the same already, on whichever machine it was written."""
+    try:
+        known = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    facts = json.loads(json.dumps(facts))  # tuples become lists
+    return isinstance(known, dict) and known | {"environment": None} == facts | {"environment": None}
+
+
+def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:
+    """Whether the same rows stand there, perhaps with groups hashed by the key of another user or machine."""
+    try:
+        known = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return known.columns == rows.columns and _by_first_row(known).equals(_by_first_row(rows))
+
+
+def _by_first_row(rows: pl.DataFrame) -> pl.DataFrame:
+    """Name each group by its first row."""
+    first = pl.col("row").first().over("group")
+    return rows.with_columns(group=pl.when(pl.col("group").is_not_null()).then(first))
+
+
+def _holds_parts(path: Path, parts: Array) -> bool:
+    try:
+        known = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(np.array_equal(known, parts))
+
+
+def _part_numbers(own: Split, rows: int) -> Array:
     parts = np.full(rows, NO_PART, dtype=np.uint8)
     for part, chosen in ((TRAIN, own.train), (VALIDATION, own.validation), (TEST, own.test)):
         parts[chosen] = part
@@ -109,6 +152,7 @@ def bench_of(
     """
     return Bench(
         plan=plan,
+        runs={run["id"]: run for run in plan["runs"]},
         images=images,
         labels=labels_of(rows["label"], plan["data"]["task"]),
         groups=rows["group"].to_list(),
@@ -126,7 +170,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
     Raises:
         OutFolderError: If the tuning job that chooses its settings is not finished.
     """
-    entry = next(run for run in bench.plan["runs"] if run["id"] == run_id)
+    entry = bench.runs[run_id]
     name = entry["arm"].removeprefix(UNTUNED)
     arm = bench.plan["arms"][bench.plan["control"] if name in CONTROL_ARMS.values() else name]
     tuned = chosen_settings(bench.folder, entry["tuned_by"]) if "tuned_by" in entry else None

@@ -42,6 +42,7 @@ def run_jobs(
     workers: int | None,
     on_message: Callable[[Message], None],
     more: Callable[[], Sequence[Message]],
+    take: Callable[[Message], bool],
     on_note: Callable[[str], None],
 ) -> None:
     """Run jobs of a study, each once, in the given order.
@@ -55,6 +56,7 @@ def run_jobs(
         workers: Runs at once; None only with a cluster: as many as it has room for.
         on_message: Called with each ``"epoch"``, ``"done"`` and ``"failed"``.
         more: Called when all jobs so far have ended; gives further jobs.
+        take: Asked just before a job is handed out; see `executors.local.run_jobs`.
         on_note: Called with sentences for people.
 
     Raises:
@@ -69,6 +71,7 @@ def run_jobs(
             workers=workers or 1,
             on_message=on_message,
             more=more,
+            take=take,
             environment=worker_environment(plan.engine.threads),
         )
         return
@@ -79,6 +82,7 @@ def run_jobs(
         workers=workers,
         on_message=_storing(folder, on_message),
         more=more,
+        take=take,
     )
 
 

@@ -18,6 +18,8 @@ class Progress:
             the number of workers; None: as many as a cluster has room for.
         on_look: Before training and after every look: how many runs are there, and the ids of those that are needed
             before the next look.
+        on_others: While other processes work at the same study: how many runs they finished since we started, and how
+            many they are at.
         on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
         on_stage: Names of stages that take a while: analysis, report.
         on_features: Runs whose features are assessed, and how many there are in all.
@@ -27,6 +29,7 @@ class Progress:
     on_audit: Callable[[str, int, int], None] = lambda part, done, total: None
     on_plan: Callable[[Plan, int, int, int | None], None] = lambda plan, there, unused, workers: None
     on_look: Callable[[int, list[str]], None] = lambda there, needed: None
+    on_others: Callable[[int, int], None] = lambda finished, at_work: None
     on_message: Callable[[dict[str, Any]], None] = lambda message: None
     on_stage: Callable[[str], None] = lambda stage: None
     on_features: Callable[[int, int], None] = lambda done, total: None

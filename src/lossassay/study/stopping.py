@@ -84,9 +84,14 @@ class Stages:
     def table(self, there: Collection[str], replicates: int) -> list[list[Run | None]]:
         """Return the runs of each arm, by replicate, None where there is none."""
         found: list[list[Run | None]] = [[None] * replicates for _ in self.arms]
-        for entry in self.plan["runs"]:
-            if entry["id"] in there and entry["replicate"] < replicates and entry["arm"] in self.arms:
-                found[self.arms.index(entry["arm"])][entry["replicate"]] = self._reader(entry["id"])
+        entries = [
+            entry
+            for entry in self.plan["runs"]
+            if entry["id"] in there and entry["replicate"] < replicates and entry["arm"] in self.arms
+        ]
+        self._reader.read_all([entry["id"] for entry in entries])
+        for entry in entries:
+            found[self.arms.index(entry["arm"])][entry["replicate"]] = self._reader(entry["id"])
         return found
 
     def race(self, table: Sequence[Sequence[Run | None]], *, without_diverged: bool = False) -> stats.Race:

@@ -3,10 +3,9 @@
 import errno
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 
 from lossassay.engine.spec import Checkpoint, EpochRecord, Predictions, RunData, RunResult
 from lossassay.errors import OutFolderError
+from lossassay.study.owners import life, own_name
 
 RUN_FILES = ("history.parquet", "predictions.parquet", "run.json", "weights.safetensors")
 
@@ -52,7 +52,12 @@ class Store:
         """Return the ids of the runs that are there."""
         if not self.runs.is_dir():
             return set()
-        return {path.name for path in self.runs.iterdir() if not path.name.startswith(".")}
+        with os.scandir(self.runs) as entries:
+            return {entry.name for entry in entries if not entry.name.startswith(".")}
+
+    def is_there(self, run_id: str) -> bool:
+        """Return whether a run is there."""
+        return (self.runs / run_id).is_dir()
 
     def write(self, run_id: str, facts: dict[str, Any], result: RunResult, data: RunData, groups: list[Any]) -> None:
         """Write a run whole, then drop its checkpoint.
@@ -94,7 +99,7 @@ class Store:
     @contextmanager
     def _whole(self, run_id: str) -> Iterator[Path]:
         """Give a folder to write a run into; at the end it becomes the run, unless another process was first."""
-        partial = self.runs / f".{run_id}.{_own_suffix()}"
+        partial = self.runs / f".{run_id}.{own_name()}"
         with explained(self.folder):
             partial.mkdir(parents=True)
             try:
@@ -114,7 +119,7 @@ class Store:
     def put_checkpoint(self, run_id: str, content: bytes) -> None:
         """Write a state that was made on another machine, replacing the one before."""
         path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{_own_suffix()}.partial")
+        partial = path.with_suffix(f".{own_name()}.partial")
         with explained(self.folder):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(content)
@@ -123,7 +128,7 @@ class Store:
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
         path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{_own_suffix()}.partial")
+        partial = path.with_suffix(f".{own_name()}.partial")
         state = {"best_epoch": checkpoint.best_epoch, "history": [asdict(record) for record in checkpoint.history]}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
         with explained(self.folder):
@@ -150,9 +155,10 @@ class Store:
         (self.checkpoints / f"{run_id}.safetensors").unlink(missing_ok=True)
 
     def drop_leftovers(self) -> None:
-        """Remove what interrupted writes left behind."""
-        for path in [*self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        """Remove what interrupted writes of this machine left; living processes and other machines keep theirs."""
+        for path in [*self.folder.glob(".*.*-*-*"), *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
+            if life(path.name.removesuffix(".partial").rpartition(".")[2]) == "gone":
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def facts(self, run_id: str) -> dict[str, Any]:
         """Return run.json."""
@@ -165,11 +171,6 @@ class Store:
     def predictions(self, run_id: str, part: str) -> pl.DataFrame:
         """Return the predictions of ``"validation"`` or ``"test"``: row, group, label, scores, probabilities."""
         return pl.read_parquet(self.runs / run_id / "predictions.parquet").filter(pl.col("part") == part)
-
-
-def _own_suffix() -> str:
-    """Tell writers apart: processes on two machines that share a folder can have one number."""
-    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _facts(result: RunResult) -> dict[str, Any]:
@@ -215,9 +216,27 @@ def _predictions(result: RunResult, data: RunData, groups: list[Any]) -> pl.Data
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that the file is never half there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    os.replace(partial, path)
+    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is never half there; one that holds the same already is left alone."""
+    with suppress(OSError):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+    with replaced(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a name to write to, and move what was written there into place, whole."""
+    partial = path.with_name(f".{path.name}.{own_name()}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Tuning jobs on disk: one folder per job, whole or not there at all; beside `study/store.py` the only such writer."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from lossassay.study.owners import life, own_name
 from lossassay.study.store import explained, write_json
 
 TRIAL_TYPES: dict[str, Any] = {
@@ -60,7 +60,7 @@ class TuningStore:
     @contextmanager
     def _whole(self, job_id: str) -> Iterator[Path]:
         """Give a folder to write into, which then takes the name of the job at once."""
-        partial = self.jobs / f".{job_id}.{os.getpid()}"
+        partial = self.jobs / f".{job_id}.{own_name()}"
         with explained(self.folder):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -106,9 +106,10 @@ class TuningStore:
             return {}
 
     def drop_leftovers(self) -> None:
-        """Remove what interrupted writes left behind."""
+        """Remove what interrupted writes of this machine left; living processes and other machines keep theirs."""
         for path in self.jobs.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
+            if life(path.name.rpartition(".")[2]) == "gone":
+                shutil.rmtree(path, ignore_errors=True)
 
     def _note(self, job_id: str) -> Path:
         return self._notes / f"{job_id}-trials.json"

@@ -19,6 +19,7 @@ from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
 from lossassay.study.bench import read_bench, read_run
 from lossassay.study.context import read_context
+from lossassay.study.leases import Leases
 from lossassay.study.progress import Progress
 from lossassay.study.results import read_plan
 from lossassay.study.runs import RunReader
@@ -148,8 +149,9 @@ def test_without_optuna_a_line_says_so_and_nothing_else_is_missing(
 ) -> None:
     monkeypatch.setattr("lossassay.study.tuning.look.has_optuna", lambda: False)
     said: list[str] = []
-    look = TuningLook(tuned, read_plan(tuned), said.append)
-    assert len(look.finished()) == len(look.finished()) == 4
+    with Leases(tuned) as leases:
+        look = TuningLook(tuned, read_plan(tuned), said.append, leases)
+        assert len(look.finished()) == len(look.finished()) == 4
     assert said == [NO_OPTUNA]
 
 
@@ -158,14 +160,15 @@ def test_a_broken_file_of_optuna_stops_no_study(tuned: Path, tmp_path: Path) -> 
     shutil.copytree(tuned / "tuning", tmp_path / "tuning")
     (tmp_path / "tuning.sqlite3").write_text("no database")
     said: list[str] = []
-    assert len(TuningLook(tmp_path, read_plan(tuned), said.append).finished()) == 4
+    with Leases(tmp_path) as leases:
+        assert len(TuningLook(tmp_path, read_plan(tuned), said.append, leases).finished()) == 4
     assert "tuning.sqlite3 was not written" in said[0]
 
 
 def test_a_job_whose_worker_was_killed_is_tried_once_more(tuned: Path) -> None:
     plan = read_plan(tuned)
     job, run = plan["tuning"][0]["id"], plan["runs"][0]["id"]
-    look = TuningLook(tuned, plan, lambda text: None)
+    look = TuningLook(tuned, plan, lambda text: None, Leases(tuned))
     assert not look.goes_on({"id": run, "died": True})  # runs: as before
     assert look.goes_on({"id": job, "died": True})
     assert not look.goes_on({"id": job, "died": True})

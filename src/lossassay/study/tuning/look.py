@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.errors import OutFolderError
+from lossassay.study.leases import Leases
 from lossassay.study.tuning.jobs import has_optuna
 from lossassay.study.tuning.storage import OptunaFile
 from lossassay.study.tuning_store import TuningStore
 
+_FILE = "optuna"  # what the lease is for
 NO_OPTUNA = (
     "optuna is not installed, so tuning.sqlite3 for optuna-dashboard is not written; the tuning itself needs it not "
     '(pip install "lossassay[tune]")'
@@ -22,21 +24,32 @@ class TuningLook:
         folder: The out folder.
         plan: plan.json.
         say: Called with a line for people.
+        leases: Of this process: one process at a time writes optuna's file.
     """
 
-    def __init__(self, folder: Path, plan: dict[str, Any], say: Callable[[str], None]) -> None:
-        self._folder, self._jobs, self._say = folder, plan.get("tuning", []), say
+    def __init__(self, folder: Path, plan: dict[str, Any], say: Callable[[str], None], leases: Leases) -> None:
+        self._folder, self._jobs, self._say, self._leases = folder, plan.get("tuning", []), say, leases
         self._store = TuningStore(folder)
         self._written: set[str] = set()
         self._died: set[str] = set()
 
     def finished(self) -> set[str]:
-        """Return the ids of the jobs that are there, after their trials went into optuna's file."""
+        """Return the ids of the jobs that are there, after their trials went into optuna's file.
+
+        Where another process is at that file, they go there the next time.
+        """
         there = self._store.finished() & {job["id"] for job in self._jobs}
-        if there != self._written:
-            self._write(there)
-            self._written = there
+        if there != self._written and self._leases.take(_FILE):
+            try:
+                self._write(there)
+                self._written = there
+            finally:
+                self._leases.give_back(_FILE, done=False)
         return there
+
+    def is_there(self, job_id: str) -> bool:
+        """Return whether a job is finished."""
+        return job_id in self._store.finished()
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Keep optuna's file up while jobs come in.
