@@ -214,8 +214,8 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
         best_is_high: The direction.
 
     Returns:
-        ``arm`` (None without a value), ``shown`` (whether it is better than each arm that is another function, and there is one),
-        ``candidates``: arms that no arm is shown to beat.
+        ``arm`` (None without a value), ``shown`` (whether it is better than each arm that is another function, and
+        there is one), ``candidates``: arms that no arm is shown to beat.
     """
     upward = np.array([_upward(float(mean), best_is_high) for mean in means])
     if not np.isfinite(upward).any():
