@@ -139,6 +139,13 @@ def assessed(base: StudyResults, folder: Path) -> Iterator[StudyResults]:
     yield with_biomarkers(changed_facts(base, primary_metric="nll"), probes=[], nuisance=[], front=[])
     yield with_biomarkers(base, intervals=False, runs=["another"], visits=visits | {"score": None})
     yield with_biomarkers(base, visits=visits | {"subjects_high": 0})
+    arms = [arm.name for arm in base.study.arms]
+    change = {"arm_a": arms[0], "arm_b": arms[1], "verdict": "better", "instead_of": "undecided"}
+    diverged = {"runs_diverged": 1, "diverged_by_arm": {arms[0]: 1}}
+    yield with_biomarkers(base, **diverged, if_diverged_were_worst={"value": 0.1, "changes": [change]})
+    yield with_biomarkers(base, **diverged, if_diverged_were_worst={"value": 0.1, "changes": []}, classes=10)
+    yield with_biomarkers(base, baseline="first_order", controls=["control: masked centre"])
+    yield with_biomarkers(base, baseline="no_scikit_image", baseline_features=0)
     yield with_biomarkers(fake_results(folder, arms=1, pictures=False))
     yield with_biomarkers(fake_results(folder, arms=3, stopping="planned", pictures=False))
 
