@@ -1,5 +1,6 @@
 """Images that a run has not seen, read exactly as its own study reads images."""
 
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,15 @@ class NewImages:
         if self.largest_value == 65_535:
             return stored.astype(np.uint16) * np.uint16(257)
         return ((stored.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+    def release(self) -> None:
+        """Give back the memory of the images that were read so far; they stay in their file.
+
+        The system counts what was read of a memory map as the memory of this process, and it grows with the images.
+        """
+        mapped = getattr(self.images, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def open_new_images(
