@@ -26,13 +26,19 @@ NEWEST = {"kind": "time", "test": 0.3, "validation": 0.3}
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of 15 patients at three sites; the last visit of each is later than the first ones of all others."""
+    """Images of 15 patients at three sites; the last patients come late, when earlier ones still have visits."""
     images = write_images(tmp_path_factory.mktemp("kinds") / "images")
     rows = []
     for place, path in enumerate(sorted(images.rglob("*.png"))):
-        patient, visit = divmod(place, 4)
+        visit, patient = divmod(place, 15)
         site = patient % 3 if visit < 3 or patient > 2 else (patient + 1) % 3
-        row = (path.relative_to(images).as_posix(), path.parent.name, f"P{patient}", f"site {site}", patient + visit**3)
+        row = (
+            path.relative_to(images).as_posix(),
+            path.parent.name,
+            f"P{patient}",
+            f"site {site}",
+            2 * patient + 5 * visit,
+        )
         rows.append(
             (*row, *(int(path.parent.name == name) if (place + k) % 9 else -1 for k, name in enumerate(CLASSES)))
         )
@@ -117,9 +123,6 @@ def test_volumes(tmp_path: Path) -> None:
     arrays |= {f"{part}_labels": labels[rows, None] for part, rows in parts.items()}
     np.savez(tmp_path / "volumes.npz", **arrays)
     chosen = study(tmp_path / "volumes.npz", image_size=32)
-    chosen = chosen.model_copy(
-        update={"training": chosen.training.model_copy(update={"model_options": {"widths": [4, 4, 4], "dense": [8]}})}
-    )
     run = load_run(api.fit(chosen, "one", tmp_path / "fit"))
     assert run.image_shape == (32, 32, 32, 1)
     assert len(api.predict(tmp_path / "fit", tmp_path / "volumes.npz").table) == 40
