@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import batched
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,9 @@ def files(run: LoadedRun, asked: dict[str, Any]) -> dict[str, float]:
     started = time.perf_counter()
     paths = sorted(str(path) for path in Path(asked["source"]).rglob("*.jp*g"))
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        decoded = (np.stack(some) for some in batched(pool.map(decoded_file, paths, chunksize=32), batch_size))
-        count = len(inferred(run, decoded))
+        decoded = pool.map(decoded_file, paths, chunksize=32)
+        batches = iter(lambda: list(islice(decoded, batch_size)), [])
+        count = len(inferred(run, (np.stack(some) for some in batches)))
     return {"seconds": time.perf_counter() - started, "images": count, "batch_size": batch_size}
 
 
