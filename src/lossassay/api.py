@@ -14,7 +14,7 @@ from lossassay.api_runs import (
     predict,
 )
 from lossassay.api_scores import compare, critical_difference
-from lossassay.api_studies import Results, biomarkers, demo, paper, report, run
+from lossassay.api_studies import Results, Sent, Trackers, biomarkers, demo, paper, report, run, track
 from lossassay.config import load_study
 from lossassay.study.compare import ScoreComparison
 from lossassay.study.progress import Progress
@@ -28,6 +28,8 @@ __all__ = [
     "Progress",
     "Results",
     "ScoreComparison",
+    "Sent",
+    "Trackers",
     "as_arms",
     "audit",
     "biomarkers",
@@ -51,4 +53,5 @@ __all__ = [
     "report",
     "run",
     "suggest_losses",
+    "track",
 ]

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_use
+from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_track, cli_use
 from lossassay.cli_losses import AsJson, add_commands
+from lossassay.cli_track import Experiment, Mlflow, TablesOnly, TensorBoard, trackers_of
 from lossassay.errors import LossassayError
 from lossassay.printing import print_json as _json
 from lossassay.printing import print_table as _table
@@ -65,12 +66,20 @@ def run(
     workers: Workers = None,
     strict: Strict = False,
     accept: Accept = None,
+    mlflow: Mlflow = None,
+    experiment: Experiment = None,
+    tensorboard: TensorBoard = None,
+    tables_only: TablesOnly = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan, train, analyse, report; a second call goes on where the first stopped."""
+    trackers = trackers_of(mlflow, experiment, tensorboard, tables_only)
     from lossassay import api
 
-    _finish(lambda **options: api.run(study, strict=strict, accept=accept or (), **options), out, workers, as_json)
+    def work(**options: Any) -> Any:
+        return api.run(study, strict=strict, accept=accept or (), trackers=trackers, **options)
+
+    _finish(work, out, workers, as_json)
 
 
 @app.command()
@@ -246,6 +255,7 @@ cli_use.add_commands(app)
 cli_explain.add_commands(app)
 cli_change.add_commands(app)
 cli_export.add_commands(app)
+cli_track.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")

@@ -8,7 +8,8 @@ LossassayError            a message for people; the command line prints it and l
 ├── LabelError            labels that do not fit the loss
 ├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
-└── OutFolderError        the out folder belongs to something else, or cannot be written
+├── OutFolderError        the out folder belongs to something else, or cannot be written
+└── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
 
 Each message says what came, what was expected and what to do.
 """
@@ -72,6 +73,10 @@ class ModelError(LossassayError):
 
 class OutFolderError(LossassayError):
     """An out folder that cannot be used for this study."""
+
+
+class TrackerError(LossassayError):
+    """A tracker that is not installed, cannot be reached or refuses."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -47,6 +47,7 @@ class StudyDisplay:
             on_look=self._on_look,
             on_message=self._on_message,
             on_stage=self._on_stage,
+            on_warning=self._on_warning,
             on_features=self._on_features,
         )
 
@@ -150,6 +151,9 @@ class StudyDisplay:
 
     def _on_stage(self, stage: str) -> None:
         self._print(f"{stage} ...")
+
+    def _on_warning(self, text: str) -> None:
+        self._print(f"Warning: {text}")
 
     def _on_features(self, done: int, total: int) -> None:
         if self._features is None:
