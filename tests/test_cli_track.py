@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lossassay.cli import app
+from lossassay.errors import OutFolderError
 from lossassay.study.tracking.tracker import Sent
 
 runner = CliRunner()
@@ -51,3 +52,20 @@ def test_options_that_say_nothing_are_refused(options: list[str], message: str, 
     assert found.exit_code == 2
     assert message in found.output
     assert asked == []
+
+
+def test_run_takes_the_same_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[dict[str, object]] = []
+
+    def run(study: Path, **options: object) -> None:
+        calls.append(options)
+        raise OutFolderError("stopped here")
+
+    monkeypatch.setattr("lossassay.api.run", run)
+    command = ["run", "study.toml", "--out", str(tmp_path / "out")]
+    for options in (["--tensorboard", "board"], ["--mlflow", "http://here", "--tables-only"], []):
+        assert isinstance(runner.invoke(app, command + options).exception, OutFolderError)
+    board, server, nothing = (call["trackers"] for call in calls)
+    assert (board.tensorboard, board.mlflow) == (Path("board"), None)  # type: ignore[attr-defined]
+    assert (server.mlflow, server.with_report) == ("http://here", False)  # type: ignore[attr-defined]
+    assert nothing is None
