@@ -14,7 +14,7 @@ from lossassay.api_runs import (
     predict,
 )
 from lossassay.api_scores import compare, critical_difference
-from lossassay.api_studies import Results, biomarkers, demo, paper, report, run
+from lossassay.api_studies import Results, Sent, Trackers, biomarkers, demo, paper, report, run, track
 from lossassay.config import load_study
 from lossassay.executors.choice import Executor
 from lossassay.study.compare import ScoreComparison
@@ -30,6 +30,8 @@ __all__ = [
     "Progress",
     "Results",
     "ScoreComparison",
+    "Sent",
+    "Trackers",
     "as_arms",
     "audit",
     "biomarkers",
@@ -54,4 +56,5 @@ __all__ = [
     "run",
     "schema",
     "suggest_losses",
+    "track",
 ]

@@ -23,14 +23,20 @@ from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.progress import Progress
 from lossassay.study.results import StudyResults, load_results, read_plan
 from lossassay.study.run import run_study
+from lossassay.study.tracking.live import LiveTracking
+from lossassay.study.tracking.send import track_study
+from lossassay.study.tracking.tracker import Sent, Trackers
 
 __all__ = [
     "Results",
+    "Sent",
+    "Trackers",
     "biomarkers",
     "demo",
     "paper",
     "report",
     "run",
+    "track",
 ]
 
 
@@ -81,6 +87,7 @@ def run(
     strict: bool = False,
     accept: Sequence[str] = (),
     wait: bool = True,
+    trackers: Trackers | None = None,
     progress: Progress | None = None,
     executor: Executor = LOCAL,
 ) -> Results:
@@ -95,6 +102,7 @@ def run(
         strict: Refuse a design that cannot succeed at any effect, before the first run.
         accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
         wait: Wait for the runs that other processes train, then analyse them all.
+        trackers: Where finished runs are sent on the way; a tracker that cannot be reached stops nothing.
         progress: What to call on the way.
         executor: Where runs are computed, for example ``Executor(kind="ray", address="auto")``.
 
@@ -107,18 +115,38 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
-    options: dict[str, Any] = {
-        "workers": workers,
-        "strict": strict,
-        "wait": wait,
-        "progress": progress,
-        "executor": executor,
-    }
-    run_study(resolved, Path(out), command=command, **options)
-    if resolved.biomarkers is not None and resolved.biomarkers.enabled:
-        with analysis_turn(Path(out)):
-            assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
-    return _drawn(Path(out), progress)
+    with LiveTracking(Path(out), trackers, progress.on_warning) as live:
+        options: dict[str, Any] = {
+            "workers": workers,
+            "strict": strict,
+            "wait": wait,
+            "progress": live.watching(progress),
+            "executor": executor,
+        }
+        run_study(resolved, Path(out), command=command, **options)
+        if resolved.biomarkers is not None and resolved.biomarkers.enabled:
+            with analysis_turn(Path(out)):
+                assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
+        results = _drawn(Path(out), progress)
+        live.finish()
+    return results
+
+
+def track(folder: str | Path, trackers: Trackers) -> tuple[Sent, ...]:
+    """Send the stored runs of a study to MLflow or TensorBoard; what is there already is not sent twice.
+
+    Args:
+        folder: An out folder.
+        trackers: Where to send them.
+
+    Returns:
+        What each tracker got.
+
+    Raises:
+        OutFolderError: If the folder holds no study.
+        TrackerError: If a tracker is not installed, cannot be reached or refuses.
+    """
+    return track_study(Path(folder), trackers)
 
 
 def demo(out: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Results:

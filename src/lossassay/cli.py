@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_use
+from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_track, cli_use
 from lossassay.cli_losses import AsJson, add_commands
+from lossassay.cli_track import Experiment, Mlflow, TablesOnly, TensorBoard, trackers_of
 from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.printing import print_json as _json
 from lossassay.printing import print_table as _table
@@ -76,18 +77,20 @@ def run(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Leave when other processes train all that is left; the last one reports.")
     ] = False,
+    mlflow: Mlflow = None,
+    experiment: Experiment = None,
+    tensorboard: TensorBoard = None,
+    tables_only: TablesOnly = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan, train, analyse, report; a second call goes on where the first stopped, or shares the work with it."""
+    trackers = trackers_of(mlflow, experiment, tensorboard, tables_only)
     from lossassay import api
 
     place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
-
-    def work(**options: Any) -> Any:
-        return api.run(study, strict=strict, accept=accept or (), wait=not no_wait, executor=place, **options)
-
+    chosen = {"strict": strict, "accept": accept or (), "wait": not no_wait, "executor": place, "trackers": trackers}
     try:
-        _finish(work, out, workers, as_json)
+        _finish(lambda **options: api.run(study, **chosen, **options), out, workers, as_json)
     except UnfinishedError as left:
         _say(f"Done here. {left}")
 
@@ -266,6 +269,7 @@ cli_explain.add_commands(app)
 cli_change.add_commands(app)
 cli_export.add_commands(app)
 cli_schema.add_commands(app)
+cli_track.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")

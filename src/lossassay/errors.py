@@ -10,6 +10,7 @@ LossassayError            a message for people; the command line prints it and l
 ├── ModelError            a model that cannot be built for this input
 ├── ClusterError          a cluster that is not there, or whose nodes cannot compute the study
 ├── OutFolderError        the out folder belongs to something else, or cannot be written
+├── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
 └── UnfinishedError       other processes still train what is left of a study, and we were told not to wait
 
 Each message says what came, what was expected and what to do.
@@ -93,6 +94,10 @@ class UnfinishedError(LossassayError):
             f"{left} left, and other processes train them. The last of these analyses the study and writes the report. "
             "Should they be cut off, give the same command again."
         )
+
+
+class TrackerError(LossassayError):
+    """A tracker that is not installed, cannot be reached or refuses."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -85,6 +85,7 @@ class StudyDisplay:
             on_others=self._on_others,
             on_message=self._on_message,
             on_stage=self._on_stage,
+            on_warning=self._on_warning,
             on_features=self._on_features,
         )
 
@@ -214,6 +215,9 @@ class StudyDisplay:
 
     def _on_stage(self, stage: str) -> None:
         self._print(f"{stage} ...")
+
+    def _on_warning(self, text: str) -> None:
+        self._print(f"Warning: {text}")
 
     def _on_features(self, done: int, total: int) -> None:
         if self._features is None:

@@ -1,5 +1,6 @@
 """What a study tells while it works."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 from lossassay.study.plan import Plan
 
 
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a study tells while it works; every function does nothing by default.
+    """What a study tells while it works; every function does nothing by default, but for `on_warning`, which warns.
 
     Args:
         on_decoding: Images decoded so far, and in all.
@@ -22,6 +27,7 @@ class Progress:
             many they are at.
         on_message: Each message of a worker: ``{"event": "epoch" | "done" | "failed", "id": ...}``.
         on_stage: Names of stages that take a while: analysis, report.
+        on_warning: What went wrong without stopping the study: a tracker that cannot be reached.
         on_features: Runs whose features are assessed, and how many there are in all.
     """
 
@@ -32,4 +38,5 @@ class Progress:
     on_others: Callable[[int, int], None] = lambda finished, at_work: None
     on_message: Callable[[dict[str, Any]], None] = lambda message: None
     on_stage: Callable[[str], None] = lambda stage: None
+    on_warning: Callable[[str], None] = _warn
     on_features: Callable[[int, int], None] = lambda done, total: None
