@@ -40,14 +40,14 @@ def measured(path: Path, folder: Path) -> dict[str, float]:
         process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         peak = 0
         while process.poll() is None:
-            peak = max(peak, _resident_bytes(process))
+            peak = max(peak, resident_bytes(process))
             time.sleep(0.05)
         if process.returncode not in (0, 1):
             raise SystemExit(f"The audit of {path.name} ended with code {process.returncode}.")
         return {"seconds": time.perf_counter() - started, "peak_bytes": peak}
 
 
-def _resident_bytes(process: psutil.Process) -> int:
+def resident_bytes(process: psutil.Process) -> int:
     total = 0
     for one in [process, *_children(process)]:
         try:

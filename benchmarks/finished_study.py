@@ -22,9 +22,13 @@ from lossassay.engine.one import train
 from lossassay.engine.spec import EpochRecord, Predictions, RunData, RunResult
 from lossassay.study.bench import read_bench, read_run, write_bench
 from lossassay.study.describe import plan_as_data
+from lossassay.study.leases import Leases
+from lossassay.study.out_folder import engine_of, write_folder
 from lossassay.study.plan import make_plan
+from lossassay.study.progress import Progress
 from lossassay.study.registered import register
 from lossassay.study.store import Store, write_json
+from lossassay.study.training import train_missing
 
 CLASSES = 3
 
@@ -75,8 +79,8 @@ def _result(data: RunData, epochs: int, seed: int) -> RunResult:
         validation=_predictions(data, data.validation, generator),
         test=_predictions(data, data.test, generator),
         test_loss=0.5,
-        calibration=None,
         weights={"weight": torch.zeros(4)},
+        calibration=None,
         pixel_mean=(127.0,),
         pixel_sd=(70.0,),
         label_bytes=4 * len(data.train),
@@ -99,6 +103,16 @@ def _predictions(data: RunData, rows: np.ndarray, generator: np.random.Generator
     scores = generator.normal(size=(len(rows), CLASSES)) + 1.5 * np.eye(CLASSES)[data.labels[rows]]
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     return Predictions(rows=rows, scores=scores.astype(np.float32), probabilities=probabilities.astype(np.float32))
+
+
+def _resume(folder: Path, made_of: Study) -> None:
+    """Start in a finished folder as `run_study` does, up to the analysis."""
+    cache = open_cache(made_of.data)
+    with Leases(folder) as leases:
+        plan = make_plan(made_of, cache, engine_of(made_of, folder, leases))
+        write_folder(plan, cache, folder, leases, "lossassay run study.toml")
+        Store(folder).drop_leftovers()
+        train_missing(folder, plan, Path(str(cache.images.filename)), leases, workers=1, progress=Progress())
 
 
 def _train(made_of: Study) -> float:
@@ -134,6 +148,8 @@ def main() -> None:
         open_cache(made_of.data)
     elif asked["what"] == "plan":
         make_plan(made_of, open_cache(made_of.data))
+    elif asked["what"] == "resume":
+        _resume(folder, made_of)
     elif asked["what"] == "report":
         report(folder)
     seconds = _train(made_of) if asked["what"] == "train" else time.perf_counter() - started

@@ -21,6 +21,7 @@ from lossassay.config.schema import (
     DicomConfig,
     EvidenceConfig,
     TrainingConfig,
+    TuningConfig,
     VolumeConfig,
 )
 
@@ -41,6 +42,7 @@ def section(text: str, title: str) -> str:
         ("training", TrainingConfig),
         ("evidence", EvidenceConfig),
         ("audit", AuditConfig),
+        ("tuning", TuningConfig),
     ],
 )
 def test_the_study_file_page_names_every_key_and_no_other(title: str, config: type[BaseModel]) -> None:

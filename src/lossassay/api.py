@@ -1,6 +1,6 @@
 """The public functions, one for each command. They return values; only the command line prints."""
 
-from lossassay.api_data import audit, cache_entries, check_loss, clear_cache, new, suggest_losses
+from lossassay.api_data import audit, cache_entries, check_loss, clear_cache, new, schema, suggest_losses
 from lossassay.api_plan import PlannedStudy, plan, plan_in_words
 from lossassay.api_runs import (
     ChangeColumns,
@@ -16,12 +16,14 @@ from lossassay.api_runs import (
 from lossassay.api_scores import compare, critical_difference
 from lossassay.api_studies import Results, Sent, Trackers, biomarkers, demo, paper, report, run, track
 from lossassay.config import load_study
+from lossassay.executors.choice import Executor
 from lossassay.study.compare import ScoreComparison
 from lossassay.study.progress import Progress
 from lossassay.study.suggest import as_arms
 
 __all__ = [
     "ChangeColumns",
+    "Executor",
     "ExplainOptions",
     "Explanation",
     "PlannedStudy",
@@ -52,6 +54,7 @@ __all__ = [
     "predict",
     "report",
     "run",
+    "schema",
     "suggest_losses",
     "track",
 ]

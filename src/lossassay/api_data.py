@@ -1,12 +1,16 @@
 """The public functions that look at data and losses before a study; `lossassay.api` has them beside the others."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from lossassay.config import DataConfig, load_study
+from lossassay.config.file_schema import study_schema
 from lossassay.data import cache as image_cache
 from lossassay.data.cache import open_cache
+from lossassay.errors import OutFolderError
 from lossassay.losses.properties import Property, check_named
 from lossassay.reporting.audit_page import make_folder_of, write_audit_page
 from lossassay.study.audit_pictures import audit_pictures
@@ -22,6 +26,7 @@ __all__ = [
     "check_loss",
     "clear_cache",
     "new",
+    "schema",
     "suggest_losses",
 ]
 
@@ -35,6 +40,28 @@ def new(path: str | Path, out: str | Path = "study.toml", *, progress: Progress 
     """
     target = Path(out)
     return study_file(look(path), target, on_decoding=(progress or Progress()).on_decoding)
+
+
+def schema(out: str | Path | None = None) -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of study.toml, for editors.
+
+    Args:
+        out: Where to write it too, a .json file; None: nowhere.
+
+    Raises:
+        OutFolderError: If it cannot be written.
+    """
+    found = study_schema()
+    if out is not None:
+        target = Path(out)
+        if target.suffix.lower() != ".json":
+            raise OutFolderError(f"A schema is a .json file, got {target.name!r}. Name one such as study.schema.json.")
+        make_folder_of(target)
+        try:
+            target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutFolderError(f"{target} cannot be written: {error.strerror}. Name another --out.") from None
+    return found
 
 
 def audit(

@@ -13,7 +13,7 @@ from lossassay.biomarkers.explain import ExplainOptions, explain_run
 from lossassay.biomarkers.explanation import Explanation
 from lossassay.biomarkers.export import Exported, Format, export_run
 from lossassay.biomarkers.feature_table import check_suffix
-from lossassay.biomarkers.features import FEATURES
+from lossassay.biomarkers.features import FEATURES, Precision
 from lossassay.biomarkers.loaded_run import Replicate, load_run
 from lossassay.biomarkers.model_card import card_facts
 from lossassay.biomarkers.report_gallery import make_report_gallery
@@ -38,6 +38,7 @@ def extract(
     layer: str = FEATURES,
     augment: int = 1,
     batch_size: int = 256,
+    precision: Precision = "fp32",
     per_patient: bool = False,
     device: str = "cpu",
     workers: int | None = None,
@@ -56,6 +57,7 @@ def extract(
         layer: Whose output is taken.
         augment: Views of each image to average over; 1: the image itself.
         batch_size: Images at once.
+        precision: ``"fp32"``, or ``"bf16"``: rounded to about three digits, and faster on some machines.
         per_patient: Also write a table with the mean of each patient's images.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         workers: Processes that decode; None chooses. Changes no result.
@@ -73,6 +75,7 @@ def extract(
         layer=layer,
         augment=augment,
         batch_size=batch_size,
+        precision=precision,
         per_patient=per_patient,
         workers=workers,
         on_decoding=on_decoding,

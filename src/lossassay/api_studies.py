@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,9 +12,11 @@ from lossassay.biomarkers.assess import assess
 from lossassay.config import Study, load_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import OutFolderError
+from lossassay.executors.choice import LOCAL, Executor
 from lossassay.reporting.page import write_report
 from lossassay.study.analyse import analyse
 from lossassay.study.audit_store import accepting
+from lossassay.study.leases import analysis_turn
 from lossassay.study.look import look
 from lossassay.study.paper import add_paper
 from lossassay.study.presets import PaperSet, demo_study, paper_study
@@ -83,10 +86,14 @@ def run(
     workers: int | None = None,
     strict: bool = False,
     accept: Sequence[str] = (),
+    wait: bool = True,
     trackers: Trackers | None = None,
     progress: Progress | None = None,
+    executor: Executor = LOCAL,
 ) -> Results:
     """Plan, train, analyse and report a study; a second call goes on where the first stopped.
+
+    Calls at the same time, in several processes or on several machines, share the runs; see docs/shared-folder.md.
 
     Args:
         study: A study, or the path of a study file.
@@ -94,10 +101,13 @@ def run(
         workers: Training processes at once; None chooses for the highest throughput. Changes no result.
         strict: Refuse a design that cannot succeed at any effect, before the first run.
         accept: Codes of findings of the audit to go on with, besides those of the study's ``audit.accept``.
+        wait: Wait for the runs that other processes train, then analyse them all.
         trackers: Where finished runs are sent on the way; a tracker that cannot be reached stops nothing.
         progress: What to call on the way.
+        executor: Where runs are computed, for example ``Executor(kind="ray", address="auto")``.
 
     Raises:
+        UnfinishedError: Without ``wait``, if other processes train all that is left.
         LossassayError: With a message for people; what was finished is kept.
     """
     file_name = "study.toml" if isinstance(study, Study) else Path(study).name
@@ -105,11 +115,18 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
+    options: dict[str, Any] = {
+        "workers": workers,
+        "strict": strict,
+        "wait": wait,
+        "progress": progress,
+        "executor": executor,
+    }
     with LiveTracking(Path(out), trackers, progress.on_warning) as live:
-        watched = live.watching(progress)
-        run_study(resolved, Path(out), workers=workers, command=command, strict=strict, progress=watched)
+        run_study(resolved, Path(out), command=command, **options | {"progress": live.watching(progress)})
         if resolved.biomarkers is not None and resolved.biomarkers.enabled:
-            assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
+            with analysis_turn(Path(out)):
+                assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
         results = _drawn(Path(out), progress)
         live.finish()
     return results
@@ -186,7 +203,8 @@ def report(folder: str | Path) -> Results:
             f"{folder} holds the last training of one arm, which has nothing to compare. Expected an out folder of "
             "`lossassay run`. Its model card is fit-model-card.html."
         )
-    analyse(Path(folder))
+    with analysis_turn(Path(folder)):
+        analyse(Path(folder))
     words = plan["command"].split()
     if words[:2] == ["lossassay", "paper"]:
         add_paper(Path(folder), words[2])
@@ -227,6 +245,7 @@ def biomarkers(
 
 def _drawn(folder: Path, progress: Progress) -> Results:
     progress.on_stage("report")
-    results = Results(load_results(folder))
-    results.report()
+    with analysis_turn(folder):
+        results = Results(load_results(folder))
+        results.report()
     return results

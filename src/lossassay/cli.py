@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_track, cli_use
+from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_track, cli_use
 from lossassay.cli_losses import AsJson, add_commands
 from lossassay.cli_track import Experiment, Mlflow, TablesOnly, TensorBoard, trackers_of
-from lossassay.errors import LossassayError
+from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.printing import print_json as _json
 from lossassay.printing import print_table as _table
 from lossassay.printing import say as _say
@@ -66,20 +66,37 @@ def run(
     workers: Workers = None,
     strict: Strict = False,
     accept: Accept = None,
+    executor: Annotated[str, typer.Option(metavar="local|ray", help="Where runs are computed.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="With ray: auto, HOST:PORT or ray://HOST:PORT; default: this machine alone.")
+    ] = None,
+    transfer: Annotated[
+        str, typer.Option(metavar="auto|shared|object-store", help="With ray: how data and results travel.")
+    ] = "auto",
+    gpu_share: Annotated[float, typer.Option(help="With ray on CUDA: the share of one GPU for each run.")] = 1.0,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave when other processes train all that is left; the last one reports.")
+    ] = False,
     mlflow: Mlflow = None,
     experiment: Experiment = None,
     tensorboard: TensorBoard = None,
     tables_only: TablesOnly = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan, train, analyse, report; a second call goes on where the first stopped."""
+    """Plan, train, analyse, report; a second call goes on where the first stopped, or shares the work with it."""
     trackers = trackers_of(mlflow, experiment, tensorboard, tables_only)
     from lossassay import api
 
-    def work(**options: Any) -> Any:
-        return api.run(study, strict=strict, accept=accept or (), trackers=trackers, **options)
+    place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
 
-    _finish(work, out, workers, as_json)
+    def work(**options: Any) -> Any:
+        told = {"wait": not no_wait, "executor": place, "trackers": trackers, **options}
+        return api.run(study, strict=strict, accept=accept or (), **told)
+
+    try:
+        _finish(work, out, workers, as_json)
+    except UnfinishedError as left:
+        _say(f"Done here. {left}")
 
 
 @app.command()
@@ -255,6 +272,7 @@ cli_use.add_commands(app)
 cli_explain.add_commands(app)
 cli_change.add_commands(app)
 cli_export.add_commands(app)
+cli_schema.add_commands(app)
 cli_track.add_commands(app)
 
 cache_app = typer.Typer(help="Decoded images that are kept for the next study.", no_args_is_help=True)
@@ -344,6 +362,11 @@ def _answers(results: Any) -> None:
         ],
         title="Arms",
     )
+    from lossassay.reporting.messages import load_messages
+    from lossassay.reporting.tuning import terminal_line
+
+    if line := terminal_line(results.stored, load_messages()):
+        typer.echo(line)
     failed = results.table("checks").filter(results.table("checks")["status"] == "failed")["code"].to_list()
     if failed:
         typer.echo(f"Checks to look at in the report: {', '.join(failed)}")

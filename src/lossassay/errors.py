@@ -8,7 +8,9 @@ LossassayError            a message for people; the command line prints it and l
 ├── LabelError            labels that do not fit the loss
 ├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
+├── ClusterError          a cluster that is not there, or whose nodes cannot compute the study
 ├── OutFolderError        the out folder belongs to something else, or cannot be written
+├── UnfinishedError       other processes still train what is left of a study, and we were told not to wait
 └── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
 
 Each message says what came, what was expected and what to do.
@@ -71,8 +73,27 @@ class ModelError(LossassayError):
     """A model that cannot be built or does not keep the contract."""
 
 
+class ClusterError(LossassayError):
+    """A cluster that is not there, or whose nodes cannot compute the study."""
+
+
 class OutFolderError(LossassayError):
     """An out folder that cannot be used for this study."""
+
+
+class UnfinishedError(LossassayError):
+    """Other processes train what is left of a study.
+
+    Args:
+        runs: How many runs are left.
+    """
+
+    def __init__(self, runs: int) -> None:
+        left = "1 run is" if runs == 1 else f"{runs} runs are"
+        super().__init__(
+            f"{left} left, and other processes train them. The last of these analyses the study and writes the report. "
+            "Should they be cut off, give the same command again."
+        )
 
 
 class TrackerError(LossassayError):

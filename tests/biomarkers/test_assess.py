@@ -56,11 +56,12 @@ def test_every_run_has_one_value_of_each_criterion(assessed: Path) -> None:
 
 
 def test_the_baseline_has_every_criterion_in_every_replicate(assessed: Path) -> None:
-    values = table(assessed, "features_quality").filter(arm="classical baseline", probe=None)
+    values = table(assessed, "features_quality").filter(pl.col("probe").is_null(), arm="classical baseline")
     means = table(assessed, "biomarkers").filter(arm="classical baseline")
     of_runs = {name for name, spec in CRITERIA.items() if spec.needs != "replicates"}
     arm = table(assessed, "biomarkers").filter(arm=ARMS[0])["criterion"]
-    assert set(means["criterion"]) == set(arm) & of_runs
+    # ten features are selected, of 8 of an arm or of 23 of the baseline
+    assert set(means["criterion"]) == set(arm) & of_runs | {"selection_stability"}
     own = values.filter(criterion="repeatability").sort("replicate")
     assert own["replicate"].to_list() == [0, 1]
     (row,) = means.filter(criterion="repeatability").to_dicts()
@@ -69,13 +70,15 @@ def test_the_baseline_has_every_criterion_in_every_replicate(assessed: Path) -> 
     assert "23 classical features (grey levels and co-occurrence)" in page_of(assessed)
 
 
-def test_without_scikit_image_the_page_says_so(assessed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_image_the_page_says_so(assessed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(assessed, folder)
     monkeypatch.setitem(sys.modules, "skimage", None)
-    found = assess(assessed)
+    found = assess(folder)
     assert set(found["biomarkers"]["arm"]) == set(ARMS)
-    assert load_results(assessed).biomarkers["baseline"] == "no_scikit_image"
-    api.report(assessed)
-    assert "There is no classical baseline here: it needs scikit-image" in page_of(assessed)
+    assert load_results(folder).biomarkers["baseline"] == "no_scikit_image"
+    api.report(folder)
+    assert "There is no classical baseline here: it needs scikit-image" in page_of(folder)
 
 
 def test_means_and_differences_are_those_of_the_values(assessed: Path) -> None:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from lossassay import api
 from lossassay.cli import app
+from lossassay.cli_biomarkers import _left_out
 from lossassay.config.load import parse_study
 
 RUNNER = CliRunner()
@@ -35,7 +36,18 @@ def test_the_command_prints_a_table_for_people(out: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "Undecided; the highest mean has:" in found.stdout
     assert "classical baseline" in found.stdout
+    assert "features: 8 of 8" in found.stderr  # two arms and the baseline, two replicates, a pair of each arm
     assert "report.html" in found.stdout
+
+
+def test_what_is_left_out_is_said_in_the_terminal() -> None:
+    facts = {"runs_diverged": 3, "diverged_by_arm": {"a": 1, "b": 2}, "baseline": "no_scikit_image"}
+    first, second = _left_out(facts)
+    assert first == "3 diverged runs have no features and are left out (by arm: a 1, b 2)."
+    assert "needs scikit-image" in second
+    (volumes,) = _left_out({"runs_diverged": 0, "baseline": "first_order"})
+    assert "volumes has first-order features alone" in volumes
+    assert list(_left_out({"runs_diverged": 0, "baseline": "first_order_and_texture"})) == []
 
 
 def test_a_study_with_a_section_is_assessed_at_its_end(tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ import polars as pl
 import pytest
 
 from lossassay.biomarkers import extract as module
+from lossassay.biomarkers import quick_network
 from lossassay.biomarkers.extract import extract
 from lossassay.biomarkers.feature_table import FeatureTable
 from lossassay.biomarkers.features import outputs
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.model_card import card_facts
 from lossassay.biomarkers.predict import predict
+from lossassay.biomarkers.quick_network import quickened
 from lossassay.data.cache import open_cache
+from lossassay.engine.fused import FusedBlock
 from lossassay.errors import DataError, ModelError
 from lossassay.reporting.model_card import write_card
 from lossassay.study.store import Store
@@ -79,6 +82,41 @@ def test_blocks_change_nothing_and_leave_nothing_behind(
         np.testing.assert_array_equal(arrays["features"], columns(whole, "feature"))
         assert arrays["id"].tolist() == whole["id"].to_list()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocks.npz", "blocks.parquet", "whole.parquet"]
+
+
+def test_fused_kernels_give_the_same_bits_and_are_used_only_where_they_give_the_layer(
+    image_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(image_study)
+    for layer in ("features", "features.1", "features.1.2"):
+        monkeypatch.setattr(quick_network, "_WORTH_LOADING", 2_000)
+        assert quickened(run, layer, 1_999) is run
+        extract(run, run.study.data.path, tmp_path / "plain.parquet", layer=layer)
+        monkeypatch.setattr(quick_network, "_WORTH_LOADING", 1)
+        fused = quickened(run, layer, 90).model
+        assert any(isinstance(module, FusedBlock) for module in fused.modules()) == (layer != "features.1.2")
+        extract(run, run.study.data.path, tmp_path / "fused.parquet", layer=layer)
+        assert pl.read_parquet(tmp_path / "fused.parquet").equals(pl.read_parquet(tmp_path / "plain.parquet"))
+    assert not any(isinstance(module, FusedBlock) for module in run.model.modules())
+
+
+def test_bf16_is_near_and_only_on_request(image_study: Path, tmp_path: Path) -> None:
+    run = load_run(image_study)
+    extract(run, run.study.data.path, tmp_path / "f.parquet")
+    extract(run, run.study.data.path, tmp_path / "half.parquet", precision="bf16")
+    exact, half = (columns(pl.read_parquet(tmp_path / f"{name}.parquet"), "feature") for name in ("f", "half"))
+    assert 0 < np.abs(half - exact).max() < 0.05 * np.abs(exact).max()
+
+
+def test_a_patients_mean_is_the_same_in_any_blocks(
+    image_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load_run(image_study)
+    extract(run, run.study.data.path, tmp_path / "whole.parquet", per_patient=True)
+    monkeypatch.setattr(module, "_LARGEST_BLOCK", 7)
+    extract(run, run.study.data.path, tmp_path / "blocks.parquet", per_patient=True)
+    whole = pl.read_parquet(tmp_path / "whole-patients.parquet")
+    assert pl.read_parquet(tmp_path / "blocks-patients.parquet").equals(whole)
 
 
 def test_a_row_for_each_patient_is_the_mean_of_its_images(image_study: Path, tmp_path: Path) -> None:

@@ -222,3 +222,11 @@ def test_labels_of_several_findings_become_one_column_each() -> None:
         "label_a": [1, None, None],
         "label_b": [0, 1, None],
     }
+
+
+def test_released_images_can_be_read_again(image_study: Path) -> None:
+    run = load_run(image_study)
+    new = open_new_images(run, run.study.data.path)
+    before = new.block(0, 5).copy()
+    new.release()
+    np.testing.assert_array_equal(new.block(0, 5), before)

@@ -108,7 +108,9 @@ def test_explain_with_boxes_from_the_command_line(boxed_study: Path, tmp_path: P
         regions = worth.filter(method=method, what="regions")
         assert regions.filter(name="region_share")["estimate"].to_list() == [0.5]
         assert regions["images"].min() >= 2
-        assert -1 <= worth.filter(method=method, what="agreement")["estimate"].item() <= 1
+        assert len(worth.filter(method=method, what="agreement")) == 1
+    agreement = worth.filter(method="integrated_gradients", what="agreement")  # Grad-CAM can be 0 everywhere
+    assert -1 <= agreement["estimate"].item() <= 1
     assert any(re.fullmatch(r"\d+ marked images are in no test part .*", note) for note in said["notes"])
     assert "Grad-CAM: agreement of replicates ..." in found.stderr
     page = (tmp_path / "maps" / "explain.html").read_text(encoding="utf-8")

@@ -66,7 +66,9 @@ def test_an_arm_with_a_diverged_run_comes_last_and_can_be_named(study: Path) -> 
     diverge(study, names[ARMS[0], 0])
     assert find_run(study)[1] == names[ARMS[1], 3]
     assert find_run(study, arm=ARMS[0], replicate=1)[1] == names[ARMS[0], 1]
-    with pytest.raises(OutFolderError, match=r"no replicate 0 that finished without diverging\. Expected one of 1, 2"):
+    with pytest.raises(
+        OutFolderError, match=r"no replicate 0 that finished without diverging\. Expected one of 1, 2, "
+    ):
         find_run(study, arm=ARMS[0], replicate=0)
 
 

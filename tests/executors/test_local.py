@@ -19,6 +19,8 @@ for line in sys.stdin:
     print(json.dumps({"event": "done", "id": job["id"]}), flush=True)
 """
 
+SLOW = ECHO.replace("    job =", "    import time\n    time.sleep(3 * ('slow' in line))\n    job =")
+
 
 def collect(jobs: list[str], workers: int, setup: dict[str, str]) -> list[dict[str, object]]:
     messages: list[dict[str, object]] = []
@@ -60,3 +62,45 @@ def test_workers_are_gone_afterwards_also_after_an_error(tmp_path: Path) -> None
     except KeyboardInterrupt:
         pass
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_a_job_that_is_refused_is_offered_again_while_others_run() -> None:
+    refused: list[str] = []
+    ended: list[str] = []
+
+    def take(job: dict[str, object]) -> bool:
+        free = job["id"] != "held" or len(refused) == 2
+        if not free:
+            refused.append(str(job["id"]))
+        return free
+
+    run_jobs(
+        [{"id": "held"}, {"id": "slow"}],
+        command=[sys.executable, "-c", SLOW],
+        setup={},
+        workers=2,
+        on_message=lambda message: ended.append(str(message["id"])) if message["event"] == "done" else None,
+        take=take,
+    )
+    assert refused == ["held", "held"]
+    assert ended == ["held", "slow"]
+
+
+def test_what_is_refused_to_the_end_comes_back_from_more_or_never() -> None:
+    rounds = [[{"id": "a"}], []]
+    asked: list[str] = []
+
+    def take(job: dict[str, object]) -> bool:
+        asked.append(str(job["id"]))
+        return False
+
+    run_jobs(
+        [{"id": "a"}],
+        command=[sys.executable, "-c", ECHO],
+        setup={},
+        workers=1,
+        on_message=lambda message: None,
+        more=lambda: rounds.pop(0),
+        take=take,
+    )
+    assert asked == ["a", "a"]

@@ -18,6 +18,7 @@ def with_biomarkers(
     shown: bool = False,
     intervals: bool = True,
     criterion: str = "repeatability",
+    classes: int = 3,
     **facts: Any,
 ) -> StudyResults:
     """Add tables and facts of biomarkers.
@@ -27,6 +28,7 @@ def with_biomarkers(
         shown: Whether the first arm is shown to be best in both.
         intervals: Whether there are two replicates or more.
         criterion: That carries the verdict.
+        classes: On the map; beyond eight, one source fewer than classes.
         facts: Facts that are otherwise.
     """
     arms = [arm.name for arm in results.study.arms]
@@ -35,7 +37,7 @@ def with_biomarkers(
         "biomarkers": _means(arms, intervals),
         "biomarker_comparisons": _comparisons(arms, criterion, shown),
         "biomarker_pareto": _pareto(arms, shown),
-        "biomarker_map": _map(arms[0]),
+        "biomarker_map": _map(arms[0], classes),
         "biomarker_changes": [],
     }
     frames = {name: _frame(name, rows) for name, rows in tables.items()}
@@ -84,18 +86,18 @@ def _quality(arms: list[str]) -> list[dict[str, Any]]:
 
 
 def _means(arms: list[str], intervals: bool) -> list[dict[str, Any]]:
-    rows = []
+    rows, replicates = [], 8 if intervals else 1
     for criterion in CRITERIA:
         for place, arm in enumerate(arms):
             value = 0.9 - 0.05 * place
             limits = (value - 0.03, value + 0.03, 0.02) if intervals else (None, None, None)
             own = dict(zip(("low", "high", "sd"), limits, strict=True))
-            replicates = 8 if intervals else 1
             rows.append({"arm": arm, "criterion": criterion, "estimate": value, **own, "replicates": replicates})
     none = dict.fromkeys(("low", "high", "sd"))
+    own = {"low": 0.65, "high": 0.75, "sd": 0.06} if intervals else none
     return [
         *rows,
-        {"arm": BASELINE, "criterion": "repeatability", "estimate": 0.7, **none, "replicates": 1},
+        {"arm": BASELINE, "criterion": "repeatability", "estimate": 0.7, **own, "replicates": replicates},
         {"arm": BASELINE, "criterion": "separation", "estimate": None, **none, "replicates": 1},
     ]
 
@@ -142,15 +144,15 @@ def _pareto(arms: list[str], shown: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _map(arm: str) -> list[dict[str, Any]]:
+def _map(arm: str, classes: int) -> list[dict[str, Any]]:
     return [
         {
             "arm": arm,
             "method": method,
             "x": float(number % 7) + (method == "pca"),
             "y": float(number % 5),
-            "class": f"class {number % 3}",
-            "source": "here" if number % 2 else "there",
+            "class": f"class {number % classes}",
+            "source": f"source {number % max(2, classes - 1)}",
         }
         for method in ("pca", "tsne")
         for number in range(40)

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from lossassay.reporting.biomarkers import section
@@ -141,14 +140,14 @@ def test_diverged_runs_are_counted_by_arm_and_taken_as_the_worst(tmp_path: Path)
 
 
 def test_the_map_says_which_classes_it_leaves_out(tmp_path: Path) -> None:
-    results = with_biomarkers(fake_results(tmp_path, arms=2))
-    table = results.later("biomarker_map")
-    names = [f"class {number % 10}" for number in range(len(table))]
-    many = table.with_columns(pl.Series("class", names)).filter(
-        ~((pl.col("class") == "class 0") & (pl.col("x") > 2)), ~((pl.col("class") == "class 4") & (pl.col("x") > 2))
-    )
-    figure = FIGURES["biomarker_map"](dataclasses.replace(results, tables=results.tables | {"biomarker_map": many}), M)
-    assert figure is not None
-    assert "Classes with the fewest images here are left out: class 0, class 4." in figure.subtitle
-    assert not {"class 0", "class 4"} & {row["name"] for row in rows_of(figure) if row["name"].startswith("class")}
-    assert "left out" not in FIGURES["biomarker_map"](results, M).subtitle
+    base = fake_results(tmp_path, arms=2)
+    few, many = (FIGURES["biomarker_map"](with_biomarkers(base, classes=number), M) for number in (8, 11))
+    assert few is not None
+    assert many is not None
+    assert "left out" not in few.subtitle
+    # forty images: the classes 0 to 6 have four, the others three, and names decide; of ten sources each has four
+    assert "Classes with the fewest images here are left out: class 7, class 8, class 9." in many.subtitle
+    assert "Sources with the fewest images here are left out: source 8, source 9." in many.subtitle
+    drawn = {row["name"] for row in rows_of(many)}
+    assert {"class 10", "source 7"} < drawn
+    assert not {"class 7", "class 8", "class 9", "source 8", "source 9"} & drawn

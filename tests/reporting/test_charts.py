@@ -17,9 +17,10 @@ from lossassay.reporting.charts.quality import _without_flat_points
 from lossassay.reporting.figures import script_safe_json
 from lossassay.reporting.messages import load_messages
 from lossassay.study.compare_tables import DataSets
-from lossassay.study.results import LATER_TABLES, TABLES
+from lossassay.study.results import LATER_TABLES, TABLES, TUNING_TABLES
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import empty_tables, fake_results
+from tests.reporting.fake_tuning import with_tuning
 
 
 def rows_of(figure: Figure | None) -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def rows_of(figure: Figure | None) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_every_figure_names_its_table_and_its_unit(tmp_path: Path, arms: int, multi_label: bool) -> None:
     results, messages = fake_results(tmp_path, arms=arms, multi_label=multi_label, stopping="planned"), load_messages()
-    results = with_biomarkers(results)
+    results = with_tuning(with_biomarkers(results))
     drawn = {name: draw(results, messages) for name, draw in FIGURES.items()}
     missing = {"confusion"} if multi_label else set()
     missing |= {1: {"forest", "verdict_matrix", "looks", "biomarker_pareto"}, 2: {"verdict_matrix"}}.get(arms, set())
@@ -40,7 +41,7 @@ def test_every_figure_names_its_table_and_its_unit(tmp_path: Path, arms: int, mu
     for name, figure in drawn.items():
         if figure is not None:
             assert figure.name == name
-            assert figure.table in TABLES | LATER_TABLES
+            assert figure.table in TABLES | LATER_TABLES | TUNING_TABLES
             assert figure.title
             assert figure.subtitle
             assert figure.chart.to_dict()

@@ -27,6 +27,7 @@ from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.methods import methods
 from lossassay.reporting.model_card import card_as_html
 from lossassay.reporting.page import render
+from lossassay.reporting.tuning import terminal_line
 from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
 from lossassay.study.auditing import AuditResult
@@ -36,6 +37,7 @@ from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_card import fake_card
 from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps, with_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
+from tests.reporting.fake_tuning import with_tuning
 from tests.reporting.test_charts import data_sets
 
 
@@ -123,6 +125,7 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     for checks in check_tables(base):
         yield dataclasses.replace(base, tables=base.tables | {"checks": checks})
     yield from assessed(base, folder)
+    yield from tuned(folder)
     for diverged in (0, 3):
         table = base.tables["divergence"].with_columns(diverged=pl.lit(diverged))
         yield dataclasses.replace(base, tables=base.tables | {"divergence": table})
@@ -136,8 +139,27 @@ def assessed(base: StudyResults, folder: Path) -> Iterator[StudyResults]:
     yield with_biomarkers(changed_facts(base, primary_metric="nll"), probes=[], nuisance=[], front=[])
     yield with_biomarkers(base, intervals=False, runs=["another"], visits=visits | {"score": None})
     yield with_biomarkers(base, visits=visits | {"subjects_high": 0})
+    arms = [arm.name for arm in base.study.arms]
+    change = {"arm_a": arms[0], "arm_b": arms[1], "verdict": "better", "instead_of": "undecided"}
+    diverged = {"runs_diverged": 1, "diverged_by_arm": {arms[0]: 1}}
+    yield with_biomarkers(base, **diverged, if_diverged_were_worst={"value": 0.1, "changes": [change]})
+    yield with_biomarkers(base, **diverged, if_diverged_were_worst={"value": 0.1, "changes": []}, classes=10)
+    yield with_biomarkers(base, baseline="first_order", controls=["control: masked centre"])
+    yield with_biomarkers(base, baseline="no_scikit_image", baseline_features=0)
     yield with_biomarkers(fake_results(folder, arms=1, pictures=False))
     yield with_biomarkers(fake_results(folder, arms=3, stopping="planned", pictures=False))
+
+
+def tuned(folder: Path) -> Iterator[StudyResults]:
+    """Studies whose arms were tuned."""
+    two = fake_results(folder, arms=2, pictures=False)
+    yield with_tuning(two)
+    yield with_tuning(two, replicates=None, apart=False, changed=False, settings={"sampler": "random"})
+    yield with_tuning(two, untuned=False, jobs_finished=2, settings={"sampler": "tpe", "pruning": "none"})
+    yield with_tuning(two, diverged=5, epochs_low=1, rate_winners=[])
+    yield with_tuning(two, rate_tuned=False, common_epochs=1)
+    one = [{"arm": two.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
+    yield with_tuning(two, rate_winners=one, metric="macro_auroc")
 
 
 def other_splits(base: StudyResults) -> Iterator[StudyResults]:
@@ -156,7 +178,7 @@ def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:
     yield table.with_columns(status=pl.lit("passed"))
     sometimes = ("gradient-scales", "margin-below-resolution", "best-epoch-last", "group-overlap")
     sometimes += ("source-predicts-class", "changed-after-start")
-    sometimes += ("survives-without-anatomy", "permuted-labels-at-chance")
+    sometimes += ("survives-without-anatomy", "permuted-labels-at-chance", "tuned-at-edge")
     yield table.filter(pl.col("code").is_in(sometimes)).with_columns(status=pl.lit("not applicable"))
     unknown = {
         "gradient-scales": {"ratio": None, "arm_low": "a", "arm_high": "b"},
@@ -230,6 +252,7 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
         for draw in FIGURES.values():
             draw(results, recorder)
         render(results, {"forest": large}, recorder)
+        terminal_line(results, recorder)
     for audit in audits():
         render_audit(audit, fake_pictures(audit, presets=("clahe",)), recorder)
     for explanation in (fake_explanation(), fake_explanation(measured=False)):

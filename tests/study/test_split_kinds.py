@@ -17,8 +17,9 @@ from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.cache import ImageCache, open_cache
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study.outlook import outlook, pilot_of, stated_spread
-from lossassay.study.plan import Plan, _split_facts, make_plan
+from lossassay.study.plan import Plan, make_plan
 from lossassay.study.registered import register
+from lossassay.study.run_names import _split_facts
 from lossassay.study.units import units_of
 from tests.study.helpers import SMALL_MODEL
 

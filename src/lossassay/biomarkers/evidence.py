@@ -215,8 +215,7 @@ def best_arm(arms: list[str], words: Mapping[Pair, str], means: Array, *, best_i
 
     Returns:
         ``arm`` (None without a value), ``shown`` (whether it is better than each arm that is another function, and
-        there is one),
-        ``candidates``: arms that no arm is shown to beat.
+        there is one), ``candidates``: arms that no arm is shown to beat.
     """
     upward = np.array([_upward(float(mean), best_is_high) for mean in means])
     if not np.isfinite(upward).any():

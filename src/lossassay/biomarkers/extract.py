@@ -1,7 +1,7 @@
 """A run and images in, a table of features out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,18 @@ import numpy as np
 import polars as pl
 
 from lossassay.biomarkers.feature_table import FeatureTable, check_suffix
-from lossassay.biomarkers.features import FEATURES, Outputs, find_layer
+from lossassay.biomarkers.features import FEATURES, Outputs, Precision, find_layer
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
+from lossassay.biomarkers.overlap import ahead
+from lossassay.biomarkers.patient_table import write_patients
+from lossassay.biomarkers.quick_network import quickened
 from lossassay.biomarkers.views import View, mean_outputs, views
 from lossassay.data.manifest import Finding
 from lossassay.errors import DataError
 
 _BLOCK_BYTES = 64 * 2**20  # pixels in memory at once
-_LARGEST_BLOCK = 4_096  # images
+_LARGEST_BLOCK = 1_024  # images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ def extract(
     layer: str = FEATURES,
     augment: int = 1,
     batch_size: int = 256,
+    precision: Precision = "fp32",
     per_patient: bool = False,
     workers: int | None = None,
     on_decoding: Callable[[int, int], None] | None = None,
@@ -71,6 +75,7 @@ def extract(
         layer: Whose output is taken; maps are averaged over their positions.
         augment: Views of each image whose features and scores are averaged; 1: the image itself.
         batch_size: Images at once.
+        precision: ``"fp32"``, or ``"bf16"``: rounded to about three digits, and faster on some machines.
         per_patient: Whether a second table beside ``out`` holds the mean of each patient's images.
         workers: Processes that decode.
         on_decoding: Called with the images decoded and in all.
@@ -89,12 +94,13 @@ def extract(
             "A row for each patient was asked for, and nothing says which patient an image is of. Expected a patient "
             "column in a table, data.group_pattern in the study file, or DICOM files. Leave --per-patient out."
         )
+    asked = Asked(layer=layer, batch_size=batch_size, precision=precision)
     width = 0
     with FeatureTable(out) as table:
-        for first, found in network_outputs(run, new, shown, layer=layer, batch_size=batch_size, told=on_progress):
+        for first, found in network_outputs(run, new, shown, asked, told=on_progress):
             table.add(_rows(run, new, first, found))
             width = found.features.shape[1]
-        patients = _write_patients(table, out) if per_patient else None
+        patients = write_patients(table, out) if per_patient else None
         table.finish()
     return Extraction(
         path=out,
@@ -110,31 +116,48 @@ def extract(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of the network.
+
+    Args:
+        layer: Whose output is taken.
+        batch_size: Images at once.
+        precision: Of the network.
+    """
+
+    layer: str = FEATURES
+    batch_size: int = 256
+    precision: Precision = "fp32"
+
+
 def network_outputs(
-    run: LoadedRun,
-    new: NewImages,
-    shown: list[View],
-    *,
-    layer: str,
-    batch_size: int,
-    told: Callable[[int, int], None],
-) -> Any:
+    run: LoadedRun, new: NewImages, shown: list[View], asked: Asked, *, told: Callable[[int, int], None]
+) -> Iterator[tuple[int, Outputs]]:
     """Yield the place of the first image of each block, and what the network says of the block.
+
+    The network computes the next block while the last one is used, in a thread of its own.
 
     Args:
         run: The run.
         new: The images.
         shown: Views to average over.
-        layer: Whose output is taken.
-        batch_size: Images at once.
+        asked: What is asked of the network.
         told: Called with the images done and in all.
     """
+    for first, found in ahead(_blocks(quickened(run, asked.layer, len(new) * len(shown)), new, shown, asked)):
+        yield first, found
+        told(first + len(found.scores), len(new))
+
+
+def _blocks(run: LoadedRun, new: NewImages, shown: list[View], asked: Asked) -> Iterator[tuple[int, Outputs]]:
     image_bytes = int(np.prod(run.image_shape)) * (1 if run.largest_value == 255 else 2)
     size = max(1, min(_LARGEST_BLOCK, _BLOCK_BYTES // image_bytes))
+    size -= size % asked.batch_size if size > asked.batch_size else 0  # whole batches
     for first in range(0, len(new), size):
         images = new.block(first, size)
-        yield first, mean_outputs(run, images, shown, layer=layer, batch_size=batch_size)
-        told(first + len(images), len(new))
+        yield first, mean_outputs(run, images, shown, **asdict(asked))
+        new.release()
 
 
 def probability_columns(run: LoadedRun, probabilities: Any) -> dict[str, pl.Series]:
@@ -160,34 +183,6 @@ def _rows(run: LoadedRun, new: NewImages, first: int, found: Outputs) -> pl.Data
             },
         }
     )
-
-
-def _write_patients(table: FeatureTable, out: Path) -> tuple[Path, int]:
-    """Write the mean of the images of each patient; an image without a patient is a patient of its own."""
-    rows = table.rows()
-    columns = rows.collect_schema().names()
-    means = [name for name in columns if name.startswith(("probability_", "feature_"))]
-    labels = [name for name in columns if name == "label" or name.startswith("label_")]
-    found = (
-        rows.with_columns(group=pl.coalesce("group", "id"))
-        .group_by("group", maintain_order=True)
-        .agg(
-            pl.len().cast(pl.Int64).alias("images"),
-            *(_agreed(name) for name in labels),
-            *(pl.col(name).cast(pl.Float64).mean().cast(pl.Float32) for name in means),
-        )
-        .collect()
-    )
-    path = out.with_name(f"{out.stem}-patients{out.suffix}")
-    with FeatureTable(path) as patients:
-        patients.add(found)
-        patients.finish()
-    return path, len(found)
-
-
-def _agreed(name: str) -> pl.Expr:
-    """The label that all images of a patient have, else null."""
-    return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
 
 
 def messages_of(findings: Sequence[Finding]) -> list[str]:

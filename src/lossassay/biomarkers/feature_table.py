@@ -46,12 +46,21 @@ class FeatureTable:
     def add(self, block: pl.DataFrame) -> None:
         """Append rows; every block has the same columns."""
         with explained(self.path.parent):
-            block.write_parquet(self._parts / f"{self._count:06d}.parquet")
+            block.write_parquet(self._parts / f"{self._count:06d}.parquet", compression="uncompressed")
         self._count += 1
 
     def rows(self) -> pl.LazyFrame:
         """Return all rows so far, in their order."""
         return pl.scan_parquet(self._names())
+
+    def blocks(self, columns: list[str]) -> Iterator[pl.DataFrame]:
+        """Yield some columns of what was appended, block by block.
+
+        Args:
+            columns: Their names.
+        """
+        for name in self._names():
+            yield pl.read_parquet(name, columns=columns).select(columns)
 
     def finish(self) -> Path:
         """Write the file and return its path; a reader never sees half of it."""
@@ -81,7 +90,7 @@ class FeatureTable:
         total = int(self.rows().select(pl.len()).collect().item())
         width = self._text_width(columns[0]) if single else 0
         with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-            for block in self._blocks(columns):
+            for block in self.blocks(columns):
                 values = _plain(block[columns[0]], width) if single else block.to_numpy().astype("<f4")
                 values = np.ascontiguousarray(values)
                 if first:
@@ -96,10 +105,6 @@ class FeatureTable:
             return 0
         longest = self.rows().select(pl.col(column).str.len_chars().max()).collect().item()
         return max(1, int(longest or 0))
-
-    def _blocks(self, columns: list[str]) -> Iterator[pl.DataFrame]:
-        for name in self._names():
-            yield pl.read_parquet(name, columns=columns).select(columns)
 
 
 def check_suffix(path: Path) -> None:

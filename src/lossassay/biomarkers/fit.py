@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lossassay.biomarkers.run_choice import finished_runs
 from lossassay.config import Study, load_study, study_as_toml
 from lossassay.config.schema import EvidenceConfig
 from lossassay.data.cache import open_cache
+from lossassay.data.grouping import group_numbers
 from lossassay.data.split import Split
 from lossassay.engine.spec import Array
-from lossassay.errors import OutFolderError, unknown_name
+from lossassay.errors import OutFolderError, StudyFileError, unknown_name
 from lossassay.executors.local import run_jobs
 from lossassay.study.audit_store import accepting, audit_of_study, refuse_invalid
 from lossassay.study.bench import write_bench
@@ -61,6 +63,7 @@ def fit(
 
     Raises:
         UnknownNameError: If the study has no such arm.
+        StudyFileError: If the study tunes.
         OutFolderError: If the out folder holds something else, or ``study_out`` is of another study.
         DataError: If the data cannot be used.
     """
@@ -68,7 +71,7 @@ def fit(
     single = _single_arm(accepting(study, accept), arm)
     _refuse_other(out, single.name)
     cache = open_cache(single.data, on_progress=progress.on_decoding)
-    plan = _on_all_data(make_plan(single, cache), keep_test=keep_test)
+    plan = _on_all_data(make_plan(single, cache), group_numbers(cache.manifest), keep_test=keep_test)
     expected = None if study_out is None else expected_yardsticks(study_out, arm, plan)
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -104,6 +107,9 @@ def expected_yardsticks(study_out: Path, arm: str, plan: Plan) -> dict[str, Any]
         _refuse_study(study_out, f"trained the arm {arm!r} with another recipe")
     if theirs["data"]["digest"] != plan.digest:
         _refuse_study(study_out, "was made with other images or labels")
+    runs = [facts["status"] for _, facts in finished_runs(study_out, arm)]
+    if runs and set(runs) == {"diverged"}:
+        _refuse_study(study_out, f"trained the arm {arm!r} {len(runs)} times, and it diverged every time")
     table = study_out / "tables" / "arms.parquet"
     if not table.is_file():
         _refuse_study(study_out, "is not finished (there is no tables/arms.parquet in it)")
@@ -125,6 +131,14 @@ def _single_arm(study: Study, arm: str) -> Study:
     chosen = next((one for one in study.arms if one.name == arm), None)
     if chosen is None:
         raise unknown_name("arm", arm, [one.name for one in study.arms])
+    if study.tuning is not None:
+        raise StudyFileError(
+            study.name,
+            [
+                "[tuning]: a fit trains once, with settings that are written down. Write what was chosen (job.json in "
+                "OUT/tuning) into the arm, and leave [tuning] out of the file that is fitted"
+            ],
+        )
     evidence = EvidenceConfig(
         replicates=_replicates(study), vary=study.evidence.vary, metric=study.evidence.metric, seed=study.evidence.seed
     )
@@ -137,12 +151,12 @@ def _replicates(study: Study) -> int:
     return 1 if study.data.split.kind in ("holdout", "time") else study.evidence.most
 
 
-def _on_all_data(plan: Plan, *, keep_test: bool) -> Plan:
+def _on_all_data(plan: Plan, groups: Array, *, keep_test: bool) -> Plan:
     """Keep the run of the first replicate, and give it what that replicate tested on or left out."""
     first, run = plan.splits[0], plan.runs[0]
     if keep_test:
         return replace(plan, splits=(first,), runs=(run,))
-    everything = np.setdiff1d(np.arange(len(plan.labels)), first.validation)
+    everything = np.setdiff1d(np.arange(len(plan.labels)), [*first.validation, *_seen_by_validation(first, groups)])
     parts = Split(
         train=everything,
         validation=first.validation,
@@ -150,6 +164,12 @@ def _on_all_data(plan: Plan, *, keep_test: bool) -> Plan:
         largest_share_error=first.largest_share_error,
     )
     return replace(plan, splits=(parts,), runs=(replace(run, id=_name(run.id, everything)),))
+
+
+def _seen_by_validation(first: Split, groups: Array) -> Array:
+    """Return the rows that the split left out because of their patient, where that patient is a validation patient."""
+    left_out = np.setdiff1d(np.arange(len(groups)), np.concatenate([first.train, first.validation, first.test]))
+    return left_out[np.isin(groups[left_out], groups[first.validation])]
 
 
 def _name(run_id: str, training: Array) -> str:

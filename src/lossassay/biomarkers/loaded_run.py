@@ -23,6 +23,7 @@ from lossassay.models import build
 from lossassay.study.plan import labels_of
 from lossassay.study.results import read_plan
 from lossassay.study.store import Store
+from lossassay.study.tuning.chosen import tuned_arm
 
 __all__ = ["LoadedRun", "Replicate", "finished_runs", "load_run"]
 
@@ -148,7 +149,7 @@ def load_run(
             "nothing. Choose another run; `tables/runs.csv` lists them with their status."
         )
     study = load_study(folder / "study.toml")
-    loss, model = _network(study, plan, entry, folder)
+    loss, model = _network(study, plan, entry, folder, facts.get("tuned"))
     return LoadedRun(
         folder=folder,
         id=run_id,
@@ -171,9 +172,12 @@ def _refuse_absent(device: str) -> None:
         raise ModelError(f"Torch finds no device {device!r} on this machine. Expected one of {known}. Name another.")
 
 
-def _network(study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path) -> tuple[losses.Loss, nn.Module]:
+def _network(
+    study: Study, plan: dict[str, Any], entry: dict[str, Any], folder: Path, tuned: dict[str, Any] | None
+) -> tuple[losses.Loss, nn.Module]:
     """Build the network of a run, with first weights; those that were kept follow."""
-    arm, data = plan["arms"].get(entry["arm"]) or plan["arms"][plan["control"]], plan["data"]
+    own = plan["arms"].get(entry["arm"]) or plan["arms"][plan["control"]]
+    arm, data = tuned_arm(own, tuned), plan["data"]
     labels = labels_of(pl.read_parquet(folder / "rows.parquet")["label"], data["task"])
     training_part = np.load(folder / "splits.npy")[entry["replicate"]] == 0
     counts = class_counts(labels[training_part], len(data["class_names"]))

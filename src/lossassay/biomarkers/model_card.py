@@ -15,6 +15,7 @@ from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.biomarkers.operating_points import OperatingPoint, operating_points
 from lossassay.engine.spec import Array
 from lossassay.study.store import Store
+from lossassay.study.tuning.chosen import tuned_arm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ def card_facts(run: LoadedRun) -> CardFacts:
         expected_from=expected["study"] if expected else None,
         plan=run.plan,
         parts=tuple(int((parts == part).sum()) for part in (0, 1, 2)),  # type: ignore[arg-type]
-        arm_facts=run.plan["arms"][run.arm],
+        arm_facts=tuned_arm(run.plan["arms"][run.arm], run.facts.get("tuned")),
         run_facts=run.facts,
         preprocessing=_preprocessing(run),
         yardsticks=tuple(_yardsticks(run, expected)),

@@ -1,5 +1,6 @@
 """Images that a run has not seen, read exactly as its own study reads images."""
 
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,15 @@ class NewImages:
             count: How many at most.
         """
         return _in_type_of(self.largest_value, self.images[first : first + count])
+
+    def release(self) -> None:
+        """Give back the memory of the images that were read so far; they stay in their file.
+
+        The system counts what was read of a memory map as the memory of this process, and it grows with the images.
+        """
+        mapped = getattr(self.images, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 Source = str | Path

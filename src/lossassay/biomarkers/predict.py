@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.biomarkers.extract import network_outputs, probability_columns
+from lossassay.biomarkers.extract import Asked, network_outputs, probability_columns
 from lossassay.biomarkers.feature_table import FeatureTable, check_suffix
-from lossassay.biomarkers.features import FEATURES
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
 from lossassay.biomarkers.operating_points import OperatingPoint, as_table, operating_points
@@ -89,7 +88,7 @@ def predict(
     """
     shown = views(run.study.training.augment, run.image_shape[-2], augment)
     new = open_new_images(run, source, workers=workers, on_progress=on_decoding)
-    blocks = network_outputs(run, new, shown, layer=FEATURES, batch_size=batch_size, told=on_progress)
+    blocks = network_outputs(run, new, shown, Asked(batch_size=batch_size), told=on_progress)
     scores = np.concatenate([found.scores for _, found in blocks])
     first, counts, scores = _by_exam(new, scores)
     points = operating_points(run)

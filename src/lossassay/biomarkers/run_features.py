@@ -11,10 +11,11 @@ import polars as pl
 import torch
 
 from lossassay.biomarkers.classical import BASELINE, classical_features
-from lossassay.biomarkers.features import FEATURES, outputs
+from lossassay.biomarkers.features import outputs
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
 from lossassay.biomarkers.noisy_views import noisy_views
 from lossassay.biomarkers.quality import FeatureSet
+from lossassay.biomarkers.quick_network import quickened
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.grouping import in_order_of_appearance
 from lossassay.engine.damage import ImageDamage, image_damage
@@ -92,10 +93,7 @@ class FeatureStore:
     def compute(self, run_id: str, images: Acquisitions, *, device: str = "cpu") -> FeatureSet:
         """Give the network of a run its test images and their views, and keep the features."""
         run = load_run(self._out / "runs" / run_id, device=device, controls=True)
-        if self._layer == FEATURES and device == "cpu" and run.plan["engine"]["kernels"] == "fused":
-            from lossassay.engine.fused import fuse  # needs numba, and time to load
-
-            fuse(run.model)  # the same bits in evaluation
+        run = quickened(run, self._layer, (1 + len(images.views)) * len(images.rows))
         everything, damage, rows = np.arange(len(images.rows)), _damage(run), torch.from_numpy(images.rows)
 
         def prepared(pixels: torch.Tensor, own: Array) -> torch.Tensor:

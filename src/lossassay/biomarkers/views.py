@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossassay.biomarkers.features import Outputs, outputs
+from lossassay.biomarkers.features import Outputs, Precision, outputs
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.config import AugmentConfig
 from lossassay.engine.spec import Array
@@ -61,7 +61,9 @@ def views(augment: AugmentConfig, side_px: int, count: int) -> list[View]:
     return known[:count]
 
 
-def mean_outputs(run: LoadedRun, images: Array, shown: list[View], *, layer: str, batch_size: int) -> Outputs:
+def mean_outputs(
+    run: LoadedRun, images: Array, shown: list[View], *, layer: str, batch_size: int, precision: Precision = "fp32"
+) -> Outputs:
     """Average features and scores over views of some images; probabilities are those of the mean scores.
 
     Args:
@@ -70,9 +72,12 @@ def mean_outputs(run: LoadedRun, images: Array, shown: list[View], *, layer: str
         shown: The views.
         layer: As for `outputs`.
         batch_size: As for `outputs`.
+        precision: As for `outputs`.
     """
     rows = np.arange(len(images))
-    found = [outputs(run, one.of(images), rows, layer=layer, batch_size=batch_size) for one in shown]
+    found = [
+        outputs(run, one.of(images), rows, layer=layer, batch_size=batch_size, precision=precision) for one in shown
+    ]
     if len(found) == 1:
         return found[0]
     features, scores = _mean([one.features for one in found]), _mean([one.scores for one in found])

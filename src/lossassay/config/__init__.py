@@ -4,6 +4,7 @@ from lossassay.config.load import load_study, parse_study, study_as_toml
 from lossassay.config.schema import (
     CONTROL_ARM,
     CONTROL_ARMS,
+    UNTUNED,
     ArmConfig,
     AugmentConfig,
     DataConfig,
@@ -11,11 +12,13 @@ from lossassay.config.schema import (
     SplitConfig,
     Study,
     TrainingConfig,
+    TuningConfig,
 )
 
 __all__ = [
     "CONTROL_ARM",
     "CONTROL_ARMS",
+    "UNTUNED",
     "ArmConfig",
     "AugmentConfig",
     "DataConfig",
@@ -23,6 +26,7 @@ __all__ = [
     "SplitConfig",
     "Study",
     "TrainingConfig",
+    "TuningConfig",
     "load_study",
     "parse_study",
     "study_as_toml",

@@ -34,6 +34,7 @@ from lossassay.config.schema import (
     VolumeConfig,
 )
 from lossassay.config.split_checks import split_problems, with_source
+from lossassay.config.tuning_checks import tuning_problems
 from lossassay.config.volume_checks import volume_problems
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
@@ -302,6 +303,7 @@ def _crosscheck(study: Study) -> list[str]:
         )
     problems += split_problems(study)
     problems += volume_problems(study.data)
+    problems += tuning_problems(study)
     for arm in study.arms:
         if spec_of(arm.loss, arm.hyper_parameters).kind == "batch" and study.training_of(arm).class_weights != "none":
             problems.append(

@@ -111,9 +111,14 @@ class DataConfig(Frozen):
     allow_paths_outside: bool = False
     dicom: DicomConfig = DicomConfig()
     volume: VolumeConfig = VolumeConfig()
-    preprocess: Annotated[tuple[Preprocessing, ...], BeforeValidator(_names)] = ()  # in this order, before scaling
+    preprocess: Annotated[
+        tuple[Preprocessing, ...],
+        BeforeValidator(_names, json_schema_input_type=Preprocessing | tuple[Preprocessing, ...]),
+    ] = ()  # in this order, before scaling
     spacing_mm: Annotated[float, Field(gt=0)] | None = None  # images that know their pixel spacing come to this one
-    split: Annotated[SplitConfig, BeforeValidator(_split)] = SplitConfig()
+    split: Annotated[SplitConfig, BeforeValidator(_split, json_schema_input_type=Literal["official"] | SplitConfig)] = (
+        SplitConfig()
+    )
 
 
 class AuditConfig(Frozen):
@@ -212,7 +217,11 @@ def _kind_of_control(value: Any) -> str:
 
 
 Controls = Annotated[
-    Annotated[bool, Tag("[flag]")] | Annotated[Annotated[tuple[Control, ...], BeforeValidator(_names)], Tag("[names]")],
+    Annotated[bool, Tag("[flag]")]
+    | Annotated[
+        Annotated[tuple[Control, ...], BeforeValidator(_names, json_schema_input_type=Control | tuple[Control, ...])],
+        Tag("[names]"),
+    ],
     Discriminator(_kind_of_control),
 ]
 
@@ -279,8 +288,13 @@ class BiomarkersConfig(Frozen):
     enabled: bool = True  # false: only when `lossassay biomarkers` is called
     criterion: str = "repeatability"  # carries the verdict; the others are descriptive
     margin: Annotated[float, Field(gt=0)] | None = None  # of the criterion; None: nothing is called equivalent
-    probes: Annotated[tuple[ProbeConfig, ...], BeforeValidator(_probes)] = ()
-    nuisance: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("source",)  # columns that should not be readable
+    probes: Annotated[
+        tuple[ProbeConfig, ...],
+        BeforeValidator(_probes, json_schema_input_type=str | ProbeConfig | tuple[str | ProbeConfig, ...]),
+    ] = ()
+    nuisance: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | tuple[str, ...])] = (
+        "source",
+    )  # columns that should not be readable
     layer: str = "features"
     images: Annotated[int, Field(ge=50)] = 1000  # of a test part at most
     baseline: bool = True  # first-order and co-occurrence features beside those of the arms
@@ -289,11 +303,14 @@ class BiomarkersConfig(Frozen):
     heatmaps: bool = False  # a gallery of test images with Grad-CAM in the report; needs the extra explain
 
 
+UNTUNED = "untuned: "  # before the name of an arm that trains with the study's own settings beside its tuned runs
+
+
 class TuningConfig(Frozen):
     """How the parameters of each arm are chosen, with one budget for all; a study without this section chooses nothing.
 
     A range of `space` is ``"auto"`` (learning_rate only), ``[low, high]``, ``[low, high, "log"]``,
-    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.study.tuning.space`.
+    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.config.tuning_space`.
     """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20  # of each arm; the first has the study's own settings

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lossassay.catalogue.loss_spec import LossSpec
-from lossassay.engine.spec import Array
+from lossassay.engine.spec import Array, RunData, RunSpec
 from lossassay.errors import ModelError
 
 
@@ -20,6 +20,24 @@ def class_counts(labels: Array, num_classes: int) -> Array:
     """
     counts = np.nansum(labels, axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=num_classes)
     return np.asarray(counts, dtype=np.float64)
+
+
+def row_weights(run: RunSpec, data: RunData) -> torch.Tensor:
+    """Return the class weight of every row; "balanced" is N / (K n_c), counted on the training part (mean 1 over it).
+
+    Args:
+        run: Names the weights.
+        data: Labels, and the training part.
+    """
+    choice = run.training.class_weights
+    if choice == "none":
+        return torch.ones(len(data.labels))
+    if choice == "balanced":
+        counts = np.bincount(data.labels[data.train], minlength=data.num_classes)
+        by_class = len(data.train) / (data.num_classes * np.maximum(counts, 1))
+    else:
+        by_class = np.asarray(choice)
+    return torch.from_numpy(by_class[data.labels].astype(np.float32))
 
 
 class LossInputs:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,8 @@ from lossassay.engine.batches import batches, epoch_order, pixel_statistics
 from lossassay.engine.calibration import Calibration
 from lossassay.engine.damage import image_damage
 from lossassay.engine.feed import Batch, Feed
-from lossassay.engine.inputs import LossInputs, class_counts
+from lossassay.engine.inputs import LossInputs, class_counts, row_weights
+from lossassay.engine.isolation import isolated, seed_dropout
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
 from lossassay.engine.predict import Predictor, by_exam, first_rows
 from lossassay.engine.seeds import derive
@@ -25,6 +25,7 @@ from lossassay.engine.spec import (
     Array,
     Checkpoint,
     EpochRecord,
+    Partial,
     Predictions,
     RunData,
     RunResult,
@@ -58,21 +59,60 @@ def train(
         ModelError: If the model cannot be built for these images.
         LabelError: If the labels do not fit the loss.
     """
-    with _isolated(run):
+    with isolated(run):
         measure.start_counting_memory(run.engine.device)
         bench = _Bench.set_up(run, data)
         state = _State(bench) if resume is None else _State.restore(bench, resume)
-        while state.epoch < run.training.epochs and not state.diverged:
-            record = _train_epoch(bench, state)
-            on_epoch(record)
-            if state.epoch < run.training.epochs and not state.diverged:
-                save(state.checkpoint())
+        _advance(bench, state, run.training.epochs, save, on_epoch)
         return _finish(bench, state)
+
+
+def train_until(
+    epoch: int,
+    run: RunSpec,
+    data: RunData,
+    *,
+    resume: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] = lambda checkpoint: None,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> Partial:
+    """Train up to an epoch, with the bits of a whole run; nothing but the validation part is predicted.
+
+    Args:
+        epoch: From 1 to the epochs of the run, whose schedule stays that of the full length.
+        run: What to train.
+        data: What to learn from; its test part may be empty.
+        resume: Where to go on.
+        save: Called with the state after every epoch that another can follow; see `train`.
+        on_epoch: Called with each line of the history.
+
+    Raises:
+        LossassayError: As of `train`.
+    """
+    with isolated(run):
+        bench = _Bench.set_up(run, data)
+        state = _State(bench) if resume is None else _State.restore(bench, resume)
+        _advance(bench, state, epoch, save, on_epoch)
+        return Partial(history=tuple(state.history), best_epoch=state.best_epoch, diverged=state.diverged)
+
+
+def _advance(
+    bench: "_Bench",
+    state: "_State",
+    until: int,
+    save: Callable[[Checkpoint], None],
+    on_epoch: Callable[[EpochRecord], None],
+) -> None:
+    while state.epoch < until and not state.diverged:
+        record = _train_epoch(bench, state)
+        on_epoch(record)
+        if state.epoch < bench.run.training.epochs and not state.diverged:
+            save(state.checkpoint())
 
 
 def seconds_per_image(run: RunSpec, data: RunData, *, steps: int = 3) -> float:
     """Return the seconds that training takes per image, from the fastest of a few steps after one to warm up."""
-    with _isolated(run):
+    with isolated(run):
         bench = _Bench.set_up(run, data)
         state = _State(bench)
         state.model.train()
@@ -85,19 +125,6 @@ def seconds_per_image(run: RunSpec, data: RunData, *, steps: int = 3) -> float:
             float(loss)  # waits for the device
             seconds.append(time.perf_counter() - started)
         return min(seconds[1:]) / len(rows)
-
-
-@contextmanager
-def _isolated(run: RunSpec) -> Iterator[None]:
-    """Keep random numbers and threads to this run."""
-    threads = torch.get_num_threads()
-    devices = list(range(torch.cuda.device_count())) if run.engine.device == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.set_num_threads(run.engine.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +150,7 @@ class _Bench:
         steps = sum(1 for _ in batches(data.train, run.training.batch_size))
         damage = image_damage(run.damage, data.sources, run.engine.device)
         feed = Feed(
-            data.images, labels, _row_weights(run, data), mean=mean, sd=sd, device=run.engine.device, damage=damage
+            data.images, labels, row_weights(run, data), mean=mean, sd=sd, device=run.engine.device, damage=damage
         )
         return cls(
             run=run,
@@ -142,19 +169,6 @@ class _Bench:
             total_steps=steps * run.training.epochs,
             init_digest=measure.digest_of_tensors(_new_model(run, data, loss).features.state_dict()),
         )
-
-
-def _row_weights(run: RunSpec, data: RunData) -> torch.Tensor:
-    """Class weights by row; "balanced" is N / (K n_c), counted on the training part (mean 1 over it)."""
-    choice = run.training.class_weights
-    if choice == "none":
-        return torch.ones(len(data.labels))
-    if choice == "balanced":
-        counts = np.bincount(data.labels[data.train], minlength=data.num_classes)
-        by_class = len(data.train) / (data.num_classes * np.maximum(counts, 1))
-    else:
-        by_class = np.asarray(choice)
-    return torch.from_numpy(by_class[data.labels].astype(np.float32))
 
 
 def _new_model(run: RunSpec, data: RunData, loss: losses.Loss) -> Any:
@@ -241,7 +255,7 @@ def _is_better(new: EpochRecord, old: EpochRecord, metric: str) -> bool:
 def _train_epoch(bench: _Bench, state: _State) -> EpochRecord:
     """One pass over the training part, then the validation part; updates the state."""
     run, data, epoch = bench.run, bench.data, state.epoch + 1
-    _seed_dropout(derive(run.seeds.dropout, epoch), run.engine.device)
+    seed_dropout(derive(run.seeds.dropout, epoch), run.engine.device)
     loss_sum = torch.zeros((), device=run.engine.device)
     correct = torch.zeros((), device=run.engine.device)
     bench.feed.seconds, started = 0.0, time.perf_counter()
@@ -266,16 +280,6 @@ def _batches(bench: _Bench, rows: Array, epoch: int) -> Iterator[Batch]:
     training = bench.run.training
     draws = torch.Generator().manual_seed(derive(bench.run.seeds.augmentation, epoch))
     return bench.feed.training(rows, training.batch_size, training.augment, draws)
-
-
-def _seed_dropout(seed: int, device: str) -> None:
-    """Seed the generator that layers draw from on this device, and no other."""
-    if device == "cuda":
-        torch.cuda.manual_seed(seed)
-    elif device == "mps":
-        torch.mps.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 def _step(bench: _Bench, state: _State, batch: Batch, rate: float, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:

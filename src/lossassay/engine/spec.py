@@ -141,3 +141,12 @@ class Checkpoint:
     tensors: dict[str, torch.Tensor]
     history: tuple[EpochRecord, ...]
     best_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partial:
+    """What is known of a run that was stopped after some epoch."""
+
+    history: tuple[EpochRecord, ...]
+    best_epoch: int  # whose weights are kept so far
+    diverged: bool

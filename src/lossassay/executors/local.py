@@ -12,12 +12,15 @@ import queue
 import subprocess
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, TypeAlias
 
 Message = dict[str, Any]
 Messages: TypeAlias = "queue.Queue[tuple[_Worker, Message | None]]"  # None: the worker is gone
+
+_OFFER_SECONDS = 1.0
 
 
 def run_jobs(
@@ -28,6 +31,7 @@ def run_jobs(
     workers: int,
     on_message: Callable[[Message], None],
     more: Callable[[], Sequence[Message]] = tuple,
+    take: Callable[[Message], bool] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run every job once, in the given order, on up to ``workers`` processes.
@@ -35,17 +39,21 @@ def run_jobs(
     Args:
         jobs: Messages with an ``"id"``; each goes to one worker.
         more: Called when all jobs so far have ended; the jobs it returns go to the same workers. Nothing: the end.
+        take: Asked in the calling thread just before a job goes to a worker; a job that it refuses is offered again
+            every second while other jobs run, and is dropped when none does: ``more`` may return it again.
         command: Starts a worker.
         setup: The first message that every worker gets.
         workers: How many processes at most.
         on_message: Called in the calling thread with each message of a worker. Every job ends with exactly one
-            message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``.
+            message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``, with
+            ``"died": True``.
         environment: Added to the environment of the workers.
     """
-    pool = _Pool(lambda messages: _Worker(command, setup, {**os.environ, **(environment or {})}, messages))
+    around = {**os.environ, **(environment or {})}
+    pool = _Pool(lambda messages: _Worker(command, setup, around, messages), workers, take)
     try:
         while jobs:
-            pool.take(jobs, workers)
+            pool.offer(jobs)
             while pool.busy:
                 pool.next_message(on_message)
             jobs = more()
@@ -56,55 +64,72 @@ def run_jobs(
 class _Pool:
     """Jobs that wait, workers that work, and the one queue on which all workers are heard."""
 
-    def __init__(self, new_worker: "Callable[[Messages], _Worker]") -> None:
+    def __init__(
+        self, new_worker: "Callable[[Messages], _Worker]", workers: int, take: Callable[[Message], bool] | None
+    ) -> None:
         self._waiting: deque[Message] = deque()
-        self._new_worker = new_worker
+        self._refused: list[Message] = []
+        self._offer_again_at = 0.0
+        self._new_worker, self._workers = new_worker, workers
+        self._take = take or (lambda job: True)
         self._messages: Messages = queue.Queue()
         self._alive: set[_Worker] = set()
         self.busy: dict[_Worker, Message] = {}
 
-    def take(self, jobs: Sequence[Message], workers: int) -> None:
-        """Give jobs to the workers that are idle and to new ones, up to ``workers`` in all."""
-        self._waiting.extend(jobs)
-        for worker in self._alive - self.busy.keys():
-            self._assign(worker)
-        while self._waiting and len(self._alive) < workers:
-            self._start()
+    def offer(self, jobs: Sequence[Message]) -> None:
+        """Put these jobs in the place of those that wait, and give them to workers."""
+        self._waiting, self._refused = deque(jobs), []
+        self._offer_again_at = time.monotonic() + _OFFER_SECONDS
+        self._fill()
 
-    def _start(self) -> None:
-        worker = self._new_worker(self._messages)
-        self._alive.add(worker)
-        self._assign(worker)
+    def _offer_again(self) -> None:
+        if self._refused and time.monotonic() >= self._offer_again_at:
+            self.offer([*self._refused, *self._waiting])
+
+    def _fill(self) -> None:
+        """Give jobs to the workers that are idle and to new ones, up to the number of workers in all."""
+        while len(self.busy) < self._workers and (job := self._next_job()) is not None:
+            idle = self._alive - self.busy.keys()
+            worker = next(iter(idle)) if idle else self._new_worker(self._messages)
+            self._alive.add(worker)
+            self.busy[worker] = job
+            worker.send(job)
+
+    def _next_job(self) -> Message | None:
+        while self._waiting:
+            job = self._waiting.popleft()
+            if self._take(job):
+                return job
+            self._refused.append(job)
+        return None
 
     def next_message(self, on_message: Callable[[Message], None]) -> None:
-        worker, message = self._messages.get()
+        self._offer_again()
+        try:
+            worker, message = self._messages.get(timeout=_OFFER_SECONDS if self._refused else None)
+        except queue.Empty:
+            return
         if message is None:
             self._bury(worker, on_message)
             return
-        if message["event"] in ("done", "failed"):
-            del self.busy[worker]
-            self._assign(worker)
+        if message["event"] not in ("done", "failed"):
+            on_message(message)
+            return
+        del self.busy[worker]
         on_message(message)
+        self._fill()
 
     def stop(self) -> None:
         for worker in self._alive:
             worker.stop()
-
-    def _assign(self, worker: "_Worker") -> None:
-        """Give a worker the next job, if one waits."""
-        if self._waiting:
-            self.busy[worker] = self._waiting.popleft()
-            worker.send(self.busy[worker])
 
     def _bury(self, worker: "_Worker", on_message: Callable[[Message], None]) -> None:
         """A worker is gone: its job failed, and another worker takes its place while jobs wait."""
         self._alive.discard(worker)
         if worker in self.busy:
             job = self.busy.pop(worker)
-            failure = {"event": "failed", "id": job["id"], "message": worker.last_words()}
-            if self._waiting:
-                self._start()
-            on_message(failure)
+            on_message({"event": "failed", "id": job["id"], "message": worker.last_words(), "died": True})
+            self._fill()
         worker.stop()
 
 

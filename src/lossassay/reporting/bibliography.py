@@ -155,4 +155,22 @@ ENTRIES = {
   booktitle = {International Conference on Machine Learning},
   pages = {3519--3529}, year = {2019}
 }""",
+    "owen1998": """@article{owen1998,
+  author = {Owen, Art B.},
+  title = {Scrambling Sobol' and Niederreiter-Xing Points},
+  journal = {Journal of Complexity},
+  volume = {14}, number = {4}, pages = {466--489}, year = {1998}
+}""",
+    "bergstra2011": """@inproceedings{bergstra2011,
+  author = {Bergstra, James and Bardenet, R{\\'e}mi and Bengio, Yoshua and K{\\'e}gl, Bal{\\'a}zs},
+  title = {Algorithms for Hyper-Parameter Optimization},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {24}, year = {2011}
+}""",
+    "jamieson2016": """@inproceedings{jamieson2016,
+  author = {Jamieson, Kevin and Talwalkar, Ameet},
+  title = {Non-stochastic Best Arm Identification and Hyperparameter Optimization},
+  booktitle = {Artificial Intelligence and Statistics},
+  pages = {240--248}, year = {2016}
+}""",
 }

@@ -76,6 +76,8 @@ def _listed(name: str, values: list[Any], m: Messages) -> Markup | str:
     """Return a list of stored values in one line."""
     if name == "pairs":
         return Markup("; ").join(m("check.pair", a=arm(a), b=arm(b)) for a, b in values)
+    if name == "edges":
+        return Markup("; ").join(_edge(edge, m) for edge in values)
     if name == "classes":
         return Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in values)
     if name == "kept":
@@ -84,3 +86,9 @@ def _listed(name: str, values: list[Any], m: Messages) -> Markup | str:
             for control, share in values
         )
     return "; ".join(values)
+
+
+def _edge(edge: list[Any], m: Messages) -> Markup:
+    name, parameter, end, limit, jobs, of = edge
+    fields = {"parameter": parameter, "limit": formatting.setting(limit), "jobs": jobs, "of": of}
+    return m("check.edge", arm=arm(name), end=m(f"check.{end}_end"), **fields)

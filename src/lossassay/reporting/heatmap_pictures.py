@@ -19,6 +19,7 @@ _GAP_PX = 8
 _LINE_PX = 18
 _BAR_PX = 14
 _BAR_ROOM_PX = 86
+_WIDE_BAR_ROOM_PX = 100  # beside larger letters
 _WORDS_PX = 72  # beside the slices of a volume
 _OPACITY = 0.55
 _STRONGEST_SHARE = 0.1  # of the places, inside the outline
@@ -70,7 +71,7 @@ def small_picture(image: ExplainedImage, method: str) -> Image.Image:
     values = heatmap / largest if largest > 0 else heatmap
     plain, mixed, _ = _panels(image.pixels, values, image.region)
     _outline(mixed, _strongest(values))
-    sheet = Image.new("RGB", (2 * _PANEL_PX + _GAP_PX + _BAR_ROOM_PX, _PANEL_PX), _PAPER)
+    sheet = Image.new("RGB", (2 * (_PANEL_PX + _GAP_PX) + _WIDE_BAR_ROOM_PX, _PANEL_PX), _PAPER)
     sheet.paste(Image.fromarray(plain), (0, 0))
     sheet.paste(Image.fromarray(mixed), (_PANEL_PX + _GAP_PX, 0))
     _colour_bar(sheet, 2 * (_PANEL_PX + _GAP_PX), 0, largest, letters_px=20)

@@ -57,7 +57,7 @@ def methods(results: StudyResults, m: Messages) -> Methods | None:
     """Return the paragraph of a study with two or more arms; None for one arm."""
     if len(results.study.arms) < 2 or not results.facts.get("stopping"):
         return None
-    said = [*_design(results, m), *_decision(results, m), *_beside(results, m)]
+    said = [*_design(results, m), *_tuning(results, m), *_decision(results, m), *_beside(results, m)]
     keys = dict.fromkeys(key for _, own in said for key in own)
     paragraph = Markup(" ").join(sentence for sentence, _ in said)
     return Methods(paragraph=paragraph, bibtex="\n\n".join(ENTRIES[key] for key in keys))
@@ -90,6 +90,29 @@ def _design(results: StudyResults, m: Messages) -> Sentences:
         yield m("methods.time"), ()
     if population and stopping["rule"] != "fixed":
         yield m("methods.halves"), ()
+
+
+_SAMPLERS: dict[str, tuple[str, ...]] = {"quasi_random": ("owen1998",), "random": (), "tpe": ("bergstra2011",)}
+
+
+def _tuning(results: StudyResults, m: Messages) -> Sentences:
+    """Say how the parameters of each arm were chosen, where they were."""
+    tuning, facts = results.study.tuning, results.facts.get("tuning")
+    if tuning is None or not facts:
+        return
+    yield (
+        m(
+            f"methods.tuned_{tuning.scope}",
+            parameters=", ".join(facts["parameters"]),
+            trials=tuning.trials,
+            metric=metric_name(m, facts["metric"]),
+            share=formatting.value("share", tuning.share),
+        ),
+        ("bouthillier2021",) if tuning.scope == "nested" else (),
+    )
+    yield m(f"methods.tuned_{tuning.sampler}"), _SAMPLERS[tuning.sampler]
+    if tuning.pruning == "halving":
+        yield m("methods.tuned_halving"), ("jamieson2016",)
 
 
 def _decision(results: StudyResults, m: Messages) -> Sentences:

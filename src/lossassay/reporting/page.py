@@ -29,6 +29,7 @@ from lossassay.reporting import (
     methods,
     palette,
     tables,
+    tuning,
 )
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure, write_figures
@@ -141,6 +142,7 @@ def _view(results: StudyResults, m: Messages) -> dict[str, Any]:
         "held_fixed": details.held_fixed(results, m),
         "reproducibility": details.reproducibility(results, m),
         "biomarkers": biomarkers.section(results, m),
+        "tuning": tuning.section(results, m),
     }
 
 

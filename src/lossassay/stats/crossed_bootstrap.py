@@ -99,7 +99,8 @@ def draw_scores(
     if num_patients < 1 or draws < 1:
         raise DataError(f"At least one patient and one draw were expected; got {num_patients} and {draws}.")
     observed = score(np.ones((num_patients, 1), dtype=np.float32))[..., 0].astype(float)
-    drawn = np.empty((draws, *observed.shape))
+    by_arm = np.empty((observed.shape[1], draws, observed.shape[0]))  # arms first: pairs of arms are read whole later
+    drawn = np.moveaxis(by_arm, 0, -1)
 
     size = max(1, min(_BLOCK, _BLOCK_CELLS // num_patients))
 
@@ -182,8 +183,10 @@ class _Means:
         Where a value is undefined in a draw, because a class has no weight there, its replicate is left out of that
         draw; nan if none is left.
         """
-        counts, values = self.counts(int(np.count_nonzero(present))), values[:, present]
+        counts, values = self.counts(int(np.count_nonzero(present))), values if present.all() else values[:, present]
         defined = np.isfinite(values)
+        if defined.all():
+            return np.asarray((counts * values).sum(axis=1) / counts.shape[1])
         whole = (counts * defined).sum(axis=1)
         total = (counts * np.where(defined, values, 0.0)).sum(axis=1)
         return np.asarray(np.divide(total, whole, out=np.full(len(values), np.nan), where=whole > 0))

@@ -72,9 +72,7 @@ def patient_errors(influences: Influences) -> Float[Array, " replicates"]:
 
 def last_part(influences: Influences) -> tuple[float, float, float, int]:
     """Return the last error, floor, degrees of freedom and number of patients of ``patient_parts``, and quicker."""
-    state = _State(sums=np.zeros(0), own_squares=0.0, count=0)
-    for state in _accumulate(influences):  # noqa: B007 - the last one is wanted
-        pass
+    state = _total(influences)
     return *_of_state(state), len(state.sums)
 
 
@@ -106,6 +104,24 @@ def _accumulate(influences: Influences) -> Iterator[_State]:
             seen[places] = True
             sums, own_squares, count = sums + own, own_squares + float(own @ own), count + 1
         yield _State(sums=sums[seen], own_squares=own_squares, count=count)
+
+
+def _total(influences: Influences) -> _State:
+    """Return the sums after the last replicate: the bits of `_accumulate`, whose sums are made one by one."""
+    for replicate, (patients, psi) in enumerate(influences):
+        _check(replicate, patients, psi)
+    present = [(patients, psi) for patients, psi in influences if len(psi)]
+    if not present:
+        return _State(sums=np.zeros(0), own_squares=0.0, count=0)
+    sizes = np.array([len(psi) for _, psi in present])
+    names, places = np.unique(np.concatenate([patients for patients, _ in present]), return_inverse=True)
+    cells = np.repeat(np.arange(len(present)), sizes) * len(names) + places
+    own = np.bincount(cells, np.concatenate([psi for _, psi in present]), minlength=len(present) * len(names))
+    own = own.reshape(len(present), len(names)) / sizes[:, None]
+    own_squares = 0.0
+    for of_replicate in own:
+        own_squares += float(of_replicate @ of_replicate)
+    return _State(sums=own.sum(axis=0), own_squares=own_squares, count=len(present))
 
 
 def _of_state(state: _State) -> tuple[float, float, float]:

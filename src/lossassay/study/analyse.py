@@ -11,8 +11,9 @@ from lossassay.errors import OutFolderError
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context, read_context
 from lossassay.study.registered import mark_finished
-from lossassay.study.store import explained, write_json
+from lossassay.study.store import explained, replaced, write_json
 from lossassay.study.tables import build_tables
+from lossassay.study.tuning_evidence import tuning_facts, tuning_tables
 
 
 def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, pl.DataFrame]:
@@ -37,13 +38,15 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
         )
     if not context.missing:
         mark_finished(folder)
-    tables = build_tables(context)
+    tables = build_tables(context) | (tuned := tuning_tables(context))
     with explained(folder):
         (folder / "tables").mkdir(exist_ok=True)
         for name, frame in tables.items():
-            frame.write_parquet(folder / "tables" / f"{name}.parquet")
-            frame.write_csv(folder / "tables" / f"{name}.csv")
-        write_json(folder / "facts.json", _facts(context, failures or {}))
+            with replaced(folder / "tables" / f"{name}.parquet") as partial:
+                frame.write_parquet(partial)
+            with replaced(folder / "tables" / f"{name}.csv") as partial:
+                frame.write_csv(partial)
+        write_json(folder / "facts.json", _facts(context, failures or {}) | tuning_facts(context, tuned))
     return tables
 
 

@@ -16,6 +16,8 @@ from lossassay.study.bench import NO_PART
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context
 from lossassay.study.controls import permuted_labels_at_chance, survives_without_anatomy
+from lossassay.study.tuning_evidence import tuned_at_edge
+from lossassay.study.tuning_tables import RATE
 from lossassay.study.units import by_replicate
 
 Found = tuple[bool | None, dict[str, Any]]  # passed, failed or not applicable; what the sentence needs
@@ -42,7 +44,8 @@ def _gradient_scales(context: Context) -> Found:
     lowest, highest = min(scales, key=scales.get), max(scales, key=scales.get)
     ratio = scales[highest] / scales[lowest] if scales[lowest] else float("inf")
     fields = {"ratio": ratio if isfinite(ratio) else None, "arm_low": lowest, "arm_high": highest}
-    return (ratio <= _GRADIENT_RATIO if len(scales) > 1 else None), fields
+    tuned = context.study.tuning is not None and RATE in context.study.tuning.space
+    return (ratio <= _GRADIENT_RATIO if len(scales) > 1 and not tuned else None), fields
 
 
 def _too_few_replicates(context: Context) -> Found:
@@ -138,6 +141,7 @@ CHECKS: dict[str, Callable[[Context], Found]] = {
     "source-predicts-class": _source_predicts_class,
     "survives-without-anatomy": survives_without_anatomy,
     "permuted-labels-at-chance": permuted_labels_at_chance,
+    "tuned-at-edge": tuned_at_edge,
     "diverged-runs": _diverged_runs,
     "changed-after-start": _changed_after_start,
 }

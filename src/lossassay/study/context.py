@@ -6,7 +6,7 @@ from typing import Any
 
 from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config import CONTROL_ARMS, Study, load_study
+from lossassay.config import CONTROL_ARMS, UNTUNED, Study, load_study
 from lossassay.study.registered import Registered, read_registered
 from lossassay.study.results import read_plan
 from lossassay.study.runs import Run, RunReader
@@ -30,6 +30,7 @@ class Context:
         registered: What was stated before the first run.
         missing: Runs that are still needed.
         folder: The out folder.
+        untuned: Of a study that tunes: runs of each arm with the study's own settings, by the arm's name.
         memory: What was computed once, for `judge`.
     """
 
@@ -44,6 +45,7 @@ class Context:
     registered: Registered
     missing: int
     folder: Path
+    untuned: dict[str, list[Run]] = field(default_factory=dict)
     memory: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
 
     @property
@@ -121,4 +123,14 @@ def read_context(folder: Path) -> Context:
         registered=read_registered(folder),
         missing=len(stages.needed(there)),
         folder=folder,
+        untuned=_untuned(plan, reader, there),
     )
+
+
+def _untuned(plan: dict[str, Any], reader: RunReader, there: set[str]) -> dict[str, list[Run]]:
+    found: dict[str, list[Run]] = {}
+    for entry in plan["runs"]:
+        if entry.get("untuned"):
+            runs = found.setdefault(entry["arm"].removeprefix(UNTUNED), [])
+            runs += [reader(entry["id"])] if entry["id"] in there else []
+    return found

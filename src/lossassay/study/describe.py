@@ -12,6 +12,7 @@ from lossassay.data.cache import ImageCache, file_facts
 from lossassay.data.sites import site_names
 from lossassay.study.machine import environment
 from lossassay.study.plan import RESULTS_VERSION, Plan
+from lossassay.study.tuning.jobs import job_entry
 
 
 def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
@@ -48,8 +49,11 @@ def plan_as_data(plan: Plan, cache: ImageCache, command: str) -> dict[str, Any]:
         "runs": [
             {"id": run.id, "arm": run.arm, "replicate": run.replicate, "seeds": run.spec.seeds.as_dict()}
             | ({} if run.spec.damage is None else {"damage": run.spec.damage})
+            | ({} if run.tuned_by is None else {"tuned_by": run.tuned_by})
+            | ({"untuned": True} if run.untuned else {})
             for run in plan.runs
         ],
+        **({"tuning": [job_entry(job, study) for job in plan.jobs]} if plan.jobs else {}),
     }
 
 

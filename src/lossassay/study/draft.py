@@ -12,7 +12,12 @@ from lossassay.errors import OutFolderError
 from lossassay.study.estimate import Estimate, estimate
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.proposal import Proposal
+from lossassay.study.tuning.halving import budget_epochs
 
+SCHEMA_FILE = "study.schema.json"  # where it lies beside a study file, editors are told
+_TRIALS = 20
+# Ranges around the defaults, for parameters that papers tune.
+_SPACE = {"focal": ("gamma = [0.5, 5.0]",)}
 _ARMS = {
     "single_label": (
         ("categorical_crossentropy", "the reference"),
@@ -54,15 +59,20 @@ def study_file(
     raw["evidence"] = {"replicates": 10, "margin": 0.02}
     planned = make_plan(parse_study(raw, source="the proposed study"), cache)
     cost = estimate(planned, cache.images)
-    target.write_text(_commented(raw, proposal, planned, cost), encoding="utf-8")
+    lines = (
+        _for_editors(target)
+        + _commented(raw, proposal, planned, cost)
+        + _tuning(raw["arms"], raw["training"]["epochs"], cost)
+    )
+    target.write_text("\n".join(lines), encoding="utf-8")
     return target
 
 
-def _commented(raw: dict[str, Any], proposal: Proposal, planned: Plan, cost: Estimate) -> str:
+def _commented(raw: dict[str, Any], proposal: Proposal, planned: Plan, cost: Estimate) -> list[str]:
     manifest = planned.manifest
     groups = manifest.rows["group"]
     patients = "" if groups.null_count() == len(groups) else f" of {groups.n_unique():,} groups"
-    lines = [
+    return [
         f"# {len(manifest.rows):,} images{patients}, {len(manifest.class_names)} "
         f"{'findings' if manifest.task == 'multi_label' else 'classes'}: {_one_line(', '.join(manifest.class_names))}",
         f"# {cost.runs} runs: about {cost.wall_seconds / 60:.0f} minutes with {cost.workers} at once on this machine, "
@@ -93,7 +103,33 @@ def _commented(raw: dict[str, Any], proposal: Proposal, planned: Plan, cost: Est
         ),
         "",
     ]
-    return "\n".join(lines)
+
+
+def _for_editors(target: Path) -> list[str]:
+    """Name the schema that lies beside the file, in the way that editors with taplo look for."""
+    return [f"#:schema ./{SCHEMA_FILE}", ""] if (target.parent / SCHEMA_FILE).is_file() else []
+
+
+def _tuning(arms: list[dict[str, Any]], epochs: int, cost: Estimate) -> list[str]:
+    """Propose a search space for the chosen losses, commented out, with what it would cost."""
+    space = ['learning_rate = "auto"', *(own for arm in arms for own in _SPACE.get(arm["loss"], ()))]
+    # the runs, the trials of each, and each untuned
+    times = 1 + budget_epochs(_TRIALS, epochs, "halving") / epochs + 1
+    minutes = times * cost.wall_seconds / 60
+    return [
+        "# Every arm above trains with the same settings, which may suit one loss better than another. With this",
+        "# section each arm chooses its own first, on validation parts, with the same number of trials. It takes about",
+        f"# {times:.0f} times as long: {_duration(minutes)} in place of {_duration(cost.wall_seconds / 60)}.",
+        "# [tuning]",
+        f"# trials = {_TRIALS}  # of each arm in each replicate; most stop after a quarter of the epochs",
+        '# scope = "nested"  # or "once": tuned on patients who are then in no test part, at a fraction of the cost',
+        f"# space = {{ {', '.join(space)} }}  # auto: a factor of 10 around the setting, both ways",
+        "",
+    ]
+
+
+def _duration(minutes: float) -> str:
+    return f"{max(1, minutes):.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
 
 
 def _arms(task: str) -> list[str]:

@@ -40,8 +40,17 @@ def check_losses(study: Study, manifest: Manifest) -> None:
         _check_sizes(study, arm, manifest)
 
 
-def check_class_counts(study: Study, manifest: Manifest, labels: Array, splits: Sequence[Split]) -> None:
+def check_class_counts(
+    study: Study, manifest: Manifest, labels: Array, splits: Sequence[Split], of: str | None = None
+) -> None:
     """Refuse losses that need images of every class where a training part has none of one.
+
+    Args:
+        study: Its arms.
+        manifest: The readable rows.
+        labels: Of every row.
+        splits: Of each replicate.
+        of: Whose training part it is, where it is not that of a replicate.
 
     Raises:
         LabelError: Naming the class, the replicate, and losses that do without counts.
@@ -54,8 +63,9 @@ def check_class_counts(study: Study, manifest: Manifest, labels: Array, splits: 
         counts = class_counts(labels[parts.train], len(names))
         empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
         if empty:
+            whose = of or f"of replicate {replicate}"
             raise LabelError(
-                f"{needing[0].loss} needs images of every class, and the training part of replicate {replicate} has "
+                f"{needing[0].loss} needs images of every class, and the training part {whose} has "
                 f"none of {', '.join(empty)}. Leave such classes out or merge them with others, make the other parts "
                 "smaller (data.split), or take losses that do without class counts, for example "
                 f"{'binary_crossentropy' if manifest.task == 'multi_label' else 'categorical_crossentropy'}."

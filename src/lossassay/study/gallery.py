@@ -8,7 +8,7 @@ import polars as pl
 from PIL import Image
 
 from lossassay.engine.spec import Array
-from lossassay.study.store import explained
+from lossassay.study.store import explained, replaced
 
 _SIDE_PX = 64
 _PER_CLASS = 8
@@ -20,9 +20,9 @@ def write_gallery(folder: Path, images: Array, tables: dict[str, pl.DataFrame], 
     rows = pl.read_parquet(folder / "rows.parquet")
     chosen = _of_each_class(rows, class_names) + _worst(tables["worst_errors"])
     small = [_small(images[row]) for row, _, _ in chosen]
-    with explained(folder):
+    with explained(folder), replaced(folder / "gallery.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(
-            folder / "gallery.npz",
+            file,
             rows=np.array([row for row, _, _ in chosen], dtype=np.int64),
             images=np.stack(small) if small else np.zeros((0, 1, 1), dtype=np.uint8),
             kinds=np.array([kind for _, kind, _ in chosen], dtype=np.str_),

@@ -151,6 +151,21 @@ def _obstacles_to_compiling(device: str) -> list[str]:
     return []
 
 
+def obstacles(engine: EngineChoice) -> list[str]:
+    """Say what keeps this machine from computing runs as they were computed on another one.
+
+    Args:
+        engine: As fixed on the other machine.
+    """
+    if engine.device == "cuda" and not torch.cuda.is_available():
+        return ["it has no GPU that torch can use"]
+    if engine.device == "mps" and not torch.backends.mps.is_available():
+        return ["it has no Apple GPU that torch can use"]
+    if engine.kernels == "fused":
+        return _obstacles_to_fusing(engine.device)
+    return _obstacles_to_compiling(engine.device) if engine.kernels == "compiled" else []
+
+
 def run_memory_bytes(batch_size: int, activation_bytes: int) -> int:
     """Return about how much memory one run needs."""
     return _PROCESS_BYTES + int(_BACKWARD * batch_size * activation_bytes)

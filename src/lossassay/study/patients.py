@@ -58,6 +58,6 @@ def _of_run(run: Run | None, metric: str) -> tuple[Array, Array]:
     if run is None:
         return _NONE
     if metric not in run.influences:
-        run.influences[metric] = metrics.influence(metric, run.labels, run.probabilities, task=run.task)
-    values = run.influences[metric]
-    return (run.patients, values) if np.isfinite(values).all() else _NONE
+        values = metrics.influence(metric, run.labels, run.probabilities, task=run.task)
+        run.influences[metric] = (run.patients, values) if np.isfinite(values).all() else _NONE
+    return run.influences[metric]

@@ -1,20 +1,16 @@
 """A study as a list of runs, each named by the hash of everything that determines it."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-import torch
 
 from lossassay.catalogue.loss_spec import Task
-from lossassay.catalogue.own_losses import is_own, own_source
 from lossassay.catalogue.yardsticks import PRIMARY, YARDSTICKS
-from lossassay.config import CONTROL_ARMS, Study
-from lossassay.config.schema import ArmConfig, Damage, SplitConfig
+from lossassay.config import CONTROL_ARMS, UNTUNED, Study
+from lossassay.config.schema import ArmConfig, Damage
+from lossassay.config.tuning_space import TUNABLE
 from lossassay.data.cache import ImageCache
 from lossassay.data.finding_columns import UNKNOWN
 from lossassay.data.grouping import check_exams, exam_numbers
@@ -28,20 +24,34 @@ from lossassay.models import ModelDescription, activation_bytes, build, describe
 from lossassay.study.fitting import check_class_counts, check_losses, check_sources, task_in_words
 from lossassay.study.identity import Identity, find_identities, gradient_scales
 from lossassay.study.machine import choose_engine, run_memory_bytes, usable_kernels, usable_precision
+from lossassay.study.run_names import run_id
+from lossassay.study.tuning.jobs import Place, TuningJob, check_sampler, once_seeds, tuning_jobs
+from lossassay.study.tuning.once import split_once
 
-# Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change".
+# Raised by anything that alters a result for an unchanged study; see CHANGELOG.md, "Numbers that change". What alters
+# trained runs raises the version in run_names.py too.
 RESULTS_VERSION = 5
-_TRAINING_VERSION = 3  # the part of it that alters trained runs, and with them their names
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One arm, or a control, in one replicate."""
+    """One arm, a control or an untuned arm in one replicate.
+
+    Args:
+        id: Its name.
+        arm: Name of the arm.
+        replicate: From 0.
+        spec: What to train; of a tuned run with the study's own settings, in place of those that will be chosen.
+        tuned_by: The tuning job that chooses its settings.
+        untuned: An arm with the study's own settings, beside its tuned runs.
+    """
 
     id: str
     arm: str
     replicate: int
     spec: RunSpec
+    tuned_by: str | None = None
+    untuned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +73,8 @@ class Plan:
         gradient_scales: Of every arm at zero scores.
         runs: In the order in which they are trained: replicate by replicate, so that arms stay complete pairs. With
             early stopping these are the most that may be needed.
+        jobs: Tuning jobs, which come before the runs that they tune.
+        tuning_split: Parts of tuning once, without a test part; None: jobs tune on the replicates' own parts.
     """
 
     study: Study
@@ -78,6 +90,8 @@ class Plan:
     identities: tuple[Identity, ...]
     gradient_scales: dict[str, float]
     runs: tuple[PlannedRun, ...]
+    jobs: tuple[TuningJob, ...] = ()
+    tuning_split: Split | None = None
 
 
 def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = None) -> Plan:
@@ -95,10 +109,11 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         ModelError: If the model cannot be built for the images, or not with the kernels that an arm asks for.
     """
     manifest = cache.manifest
+    check_sampler(study)
     check_losses(study, manifest)
     _check_scope(study, manifest)
     check_exams(manifest)
-    metric = _primary_metric(study, manifest)
+    metric = _metric(study, manifest, "evidence.metric", study.evidence.metric or PRIMARY[manifest.task])
     labels = label_array(manifest)
     classes = len(manifest.class_names)
     seeds = [
@@ -108,12 +123,18 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
     _check_whole(exams, splits)
     check_sources(study, manifest, splits)
     check_class_counts(study, manifest, labels, splits)
+    tuning_split = None
+    if study.tuning is not None and study.tuning.scope == "once":
+        tuning_split, splits = split_once(study, study.tuning, manifest, splits)
+        check_class_counts(study, manifest, labels, [tuning_split], "of the patients that are tuned on")
     model, activations = _model_facts(study, cache.images, classes)
     dimensions = cache.manifest.dimensions
     engine = engine or choose_engine(study.training, activations, len(study.arms) * len(seeds), dimensions=dimensions)
     for arm in study.arms:
         usable_kernels(engine.device, study.training_of(arm), f"arm {arm.name!r}")
         usable_precision(engine.device, study.training_of(arm), f"arm {arm.name!r}", dimensions=dimensions)
+    scales = gradient_scales(study, labels, classes)
+    jobs = _jobs(study, cache, seeds, splits, tuning_split, engine, scales)
     return Plan(
         study=study,
         manifest=manifest,
@@ -125,10 +146,54 @@ def make_plan(study: Study, cache: ImageCache, engine: EngineChoice | None = Non
         engine=engine,
         model=model,
         run_memory_bytes=run_memory_bytes(study.training.batch_size, activations),
-        identities=tuple(find_identities(study, labels, classes)),
-        gradient_scales=gradient_scales(study, labels, classes),
-        runs=tuple(_planned_runs(study, cache.digest, seeds, splits, engine, metric)),
+        identities=_identities(find_identities(study, labels, classes), jobs),
+        gradient_scales=scales,
+        runs=tuple(_planned_runs(study, cache.digest, seeds, splits, engine, metric, jobs)),
+        jobs=tuple(jobs),
+        tuning_split=tuning_split,
     )
+
+
+def _jobs(
+    study: Study,
+    cache: ImageCache,
+    seeds: Sequence[Seeds],
+    splits: Sequence[Split],
+    once: Split | None,
+    engine: EngineChoice,
+    scales: dict[str, float],
+) -> list[TuningJob]:
+    if study.tuning is None:
+        return []
+    places = [
+        Place(replicate=replicate, seeds=own, parts=parts)
+        for replicate, (own, parts) in enumerate(zip(seeds, splits, strict=True))
+    ]
+    if once is not None:
+        places = [Place(replicate=None, seeds=once_seeds(study.evidence.seed), parts=once)]
+    wanted = study.tuning.metric or study.evidence.metric or PRIMARY[cache.manifest.task]
+    metric = _metric(study, cache.manifest, "tuning.metric", wanted)
+    return tuning_jobs(study, cache.digest, places, engine, metric=metric, scales=scales)
+
+
+def _identities(found: list[Identity], jobs: Sequence[TuningJob]) -> tuple[Identity, ...]:
+    """Arms that are one function at the study's own settings stay so where their recipe is tuned in the same ranges.
+
+    Where a parameter of their loss is tuned they need not: they can differ elsewhere.
+    """
+    jobs_of = {job.arm: job for job in jobs}
+    return tuple(
+        replace(pair, relation="same loss, other training")
+        if pair.relation == "same function" and not _tuned_alike(jobs_of.get(pair.arm_a), jobs_of.get(pair.arm_b))
+        else pair
+        for pair in found
+    )
+
+
+def _tuned_alike(first: TuningJob | None, second: TuningJob | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return (first.space, first.own) == (second.space, second.own) and set(first.space) <= set(TUNABLE)
 
 
 def label_array(manifest: Manifest) -> Array:
@@ -163,18 +228,19 @@ def _check_whole(exams: Array | None, splits: tuple[Split, ...]) -> None:
 
 
 def _planned_runs(
-    study: Study, digest: str, seeds: list[Seeds], splits: Sequence[Split], engine: EngineChoice, metric: str
+    study: Study,
+    digest: str,
+    seeds: list[Seeds],
+    splits: Sequence[Split],
+    engine: EngineChoice,
+    metric: str,
+    jobs: Sequence[TuningJob],
 ) -> Iterator[PlannedRun]:
-    reference = next(arm for arm in study.arms if arm.name == study.reference)
+    job_of = {(job.arm, job.replicate): job.id for job in jobs}
     for replicate, own in enumerate(seeds):
-        trained: list[tuple[str, ArmConfig, Seeds, Damage | None]] = [(arm.name, arm, own, None) for arm in study.arms]
-        for control in study.evidence.controls:
-            if control == "same":
-                fresh = control_seeds(study.evidence.seed, replicate, own)
-                trained.append((CONTROL_ARMS[control], reference, fresh, None))
-            else:  # with the seeds of the reference: the damage is all that differs
-                trained.append((CONTROL_ARMS[control], reference, own, control))
-        for name, arm, run_seeds, damage in trained:
+        for name, arm, run_seeds, damage in _trained(study, replicate, own):
+            tuned_by = job_of.get((arm.name, replicate), job_of.get((arm.name, None)))
+            untuned = name.startswith(UNTUNED)
             training = study.training_of(arm)
             spec = RunSpec(
                 loss=arm.loss,
@@ -185,44 +251,27 @@ def _planned_runs(
                 metric=metric,
                 damage=damage,
             )
-            yield PlannedRun(
-                id=run_id(spec, study, digest, splits[replicate]), arm=name, replicate=replicate, spec=spec
-            )
+            tuned_by = None if untuned else tuned_by
+            own_id = run_id(spec, study, digest, splits[replicate], tuned_by)
+            yield PlannedRun(id=own_id, arm=name, replicate=replicate, spec=spec, tuned_by=tuned_by, untuned=untuned)
 
 
-def run_id(spec: RunSpec, study: Study, data_digest: str, parts: Split) -> str:
-    """Return the hash of everything that determines a run; the name of an arm or a study is no part of it."""
-    training = spec.training.model_dump(mode="json", exclude={"device", "precision", "kernels", "threads"})
-    everything = {
-        "results_version": _TRAINING_VERSION,
-        "torch": torch.__version__,
-        "data": data_digest,
-        "split": _split_facts(study.data.split, parts),
-        "loss": spec.loss,
-        "hyper_parameters": spec.hyper_parameters,
-        **({"source": own_source(spec.loss)} if is_own(spec.loss) else {}),
-        "training": training,
-        "seeds": spec.seeds.as_dict(),
-        "engine": asdict(spec.engine),
-        "metric": spec.metric if spec.training.selection == "best" else None,
-        **({} if spec.damage is None else {"damage": spec.damage}),
-    }
-    text = json.dumps(everything, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+def _trained(study: Study, replicate: int, own: Seeds) -> Iterator[tuple[str, ArmConfig, Seeds, Damage | None]]:
+    """Yield name, arm, seeds and damage of everything that is trained in a replicate.
 
-
-def _split_facts(split: SplitConfig, parts: Split) -> dict[str, Any]:
-    """Return what names a split; a plain hold-out is named as it was before there were other kinds.
-
-    Of the other kinds the rows themselves are part of the name: they depend on sources and times, which the digest of
-    the data leaves out.
+    Controls train with the settings of their reference, tuned ones where it is tuned.
     """
-    if split.kind == "holdout":
-        return split.model_dump(mode="json", exclude={"kind", "folds", "by"})
-    digest = hashlib.blake2b(digest_size=16)
-    for rows in (parts.train, parts.validation, parts.test):
-        digest.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
-    return split.model_dump(mode="json", exclude={"by"}) | {"rows": digest.hexdigest()}
+    reference = next(arm for arm in study.arms if arm.name == study.reference)
+    for arm in study.arms:
+        yield arm.name, arm, own, None
+    for control in study.evidence.controls:
+        if control == "same":
+            yield CONTROL_ARMS[control], reference, control_seeds(study.evidence.seed, replicate, own), None
+        else:  # with the seeds of the reference: the damage is all that differs
+            yield CONTROL_ARMS[control], reference, own, control
+    if study.tuning is not None and study.tuning.untuned:
+        for arm in study.arms:
+            yield UNTUNED + arm.name, arm, own, None
 
 
 def _model_facts(study: Study, images: Array, num_outputs: int) -> tuple[ModelDescription, int]:
@@ -244,15 +293,11 @@ def _check_scope(study: Study, manifest: Manifest) -> None:
         )
 
 
-def _primary_metric(study: Study, manifest: Manifest) -> str:
-    metric = study.evidence.metric or PRIMARY[manifest.task]
+def _metric(study: Study, manifest: Manifest, key: str, metric: str) -> str:
     if manifest.task not in YARDSTICKS[metric].tasks:
         fitting = [name for name, spec in YARDSTICKS.items() if manifest.task in spec.tasks]
         raise StudyFileError(
             study.name,
-            [
-                f"evidence.metric: {metric} is not defined for {task_in_words(manifest)} data; "
-                f"choose one of {', '.join(fitting)}"
-            ],
+            [f"{key}: {metric} is not defined for {task_in_words(manifest)} data; choose one of {', '.join(fitting)}"],
         )
     return metric

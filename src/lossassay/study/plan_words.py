@@ -25,6 +25,11 @@ def plan_words(plan: Plan, cost: Estimate, outlook: Outlook) -> list[str]:
         f"memory about {plan.run_memory_bytes / 2**30:.1f} GiB for each run at once",
         f"disk {most}{cost.disk_bytes / 2**20:,.0f} MiB, and {cost.checkpoint_bytes / 2**20:,.0f} MiB while it runs",
     ]
+    if plan.study.tuning is not None:
+        lines.append(
+            f"tuning {most}{cost.tuning_jobs} jobs ({plan.study.tuning.scope}), {cost.tuning_trials:,} trials, "
+            f"{sum(job.epochs for job in plan.jobs):,} epochs: {_duration(cost.tuning_seconds)} of the expected time"
+        )
     for pair in plan.identities:
         if pair.relation != "different":
             lines.append(f"{pair.arm_a} and {pair.arm_b}: {pair.relation}")

@@ -185,16 +185,88 @@ LATER_TABLES: dict[str, tuple[str, ...]] = {
 }
 BIOMARKER_FACTS = "biomarkers.json"
 
+# Tables of a study with [tuning]; docs/tables.md says what each column holds.
+TUNING_TABLES: dict[str, tuple[str, ...]] = {
+    # every trial of every job; replicate: none where tuned once; value: validation yardstick; parameters: JSON
+    "tuning_trials": (
+        "job",
+        "arm",
+        "replicate",
+        "trial",
+        "status",
+        "epochs",
+        "value",
+        "epoch_of_value",
+        "train_seconds",
+        "chosen",
+        "own_settings",
+        "parameters",
+    ),
+    # what each arm spent; gain: primary yardstick on the test part, tuned minus untuned, paired over replicates
+    "tuning_budget": (
+        "arm",
+        "jobs",
+        "trials",
+        "finished",
+        "pruned",
+        "diverged",
+        "epochs",
+        "train_seconds",
+        "gain",
+        "gain_low",
+        "gain_high",
+        "replicates",
+    ),
+    # mean over jobs of the best value of the first `trial` trials; t interval
+    "tuning_best_so_far": ("arm", "trial", "mean", "low", "high", "jobs"),
+    # trials by learning rate, all at the same epoch; shortfall: how far below the best trial of their job, 0 or more;
+    # best: the best mean value, where all arms have trials and no other has the same
+    "tuning_sensitivity": (
+        "arm",
+        "learning_rate_low",
+        "learning_rate",
+        "learning_rate_high",
+        "value",
+        "value_low",
+        "value_high",
+        "shortfall",
+        "shortfall_low",
+        "shortfall_high",
+        "trials",
+        "jobs",
+        "best",
+    ),
+    # at_edge: "low" or "high" within 5 % of an end of the range that something lies beyond
+    "tuning_choices": ("arm", "replicate", "parameter", "text", "value", "low", "high", "scale", "position", "at_edge"),
+    # primary yardstick and scope of the study; difference = arm_a minus arm_b
+    "tuning_verdicts": (
+        "arm_a",
+        "arm_b",
+        "untuned_difference",
+        "untuned_low",
+        "untuned_high",
+        "untuned_verdict",
+        "untuned_replicates",
+        "tuned_difference",
+        "tuned_low",
+        "tuned_high",
+        "tuned_verdict",
+        "tuned_replicates",
+        "changed",
+    ),
+}
+
 _TEXT_COLUMNS = frozenset(
     "code fields notes control run arm arm_a arm_b status metric scope verdict method reason class relation quantity "
-    "true predicted label init_digest order_digest criterion probe source beaten_in_both_by feature "
-    "coefficient_from".split()
+    "true predicted label init_digest order_digest criterion probe source beaten_in_both_by feature coefficient_from "
+    "job parameters parameter text scale at_edge untuned_verdict tuned_verdict".split()
 )
+_FLAGS = frozenset(("primary", "more_patients", "on_front", "chosen", "own_settings", "best", "changed"))
 
 
 def column_type(column: str) -> pl.DataType:
     """Return the type of a table's column where no row shows it."""
-    if column in ("primary", "more_patients", "on_front"):
+    if column in _FLAGS:
         return pl.Boolean()
     return pl.String() if column in _TEXT_COLUMNS else pl.Float64()
 
@@ -241,8 +313,8 @@ class StudyResults:
     biomarkers: dict[str, Any] | None = None
 
     def later(self, name: str) -> pl.DataFrame:
-        """Return a table of `LATER_TABLES`; an empty one where it was not written."""
-        schema = {column: column_type(column) for column in LATER_TABLES[name]}
+        """Return a table of `LATER_TABLES` or `TUNING_TABLES`; an empty one where it was not written."""
+        schema = {column: column_type(column) for column in (LATER_TABLES | TUNING_TABLES)[name]}
         return self.tables.get(name, pl.DataFrame(schema=schema))
 
 
@@ -284,7 +356,7 @@ def load_results(folder: str | Path) -> StudyResults:
             "Expected an out folder of `lossassay run`. Run the study first, or name its folder."
         )
     tables = {name: pl.read_parquet(folder / "tables" / f"{name}.parquet") for name in TABLES}
-    for name in LATER_TABLES:
+    for name in LATER_TABLES | TUNING_TABLES:
         path = folder / "tables" / f"{name}.parquet"
         if path.is_file():
             tables[name] = pl.read_parquet(path)

@@ -1,5 +1,7 @@
 """A stored run as analysis sees it."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,9 @@ import polars as pl
 from lossassay import metrics
 from lossassay.engine.spec import Array
 from lossassay.study.store import Store
+
+_READERS = 4  # threads that read runs
+_MANY = 64  # runs from which on threads are worth their start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Run:
     scores: Array  # [M K]
     probabilities: Array  # [M K]
     values: dict[str, float]  # yardsticks on the test part, and own_loss
-    influences: dict[str, Array] = field(default_factory=dict)  # [M] by yardstick; filled when first asked for
+    influences: dict[str, tuple[Array, Array]] = field(default_factory=dict)  # see `study.patients`; filled when asked
 
     @property
     def diverged(self) -> bool:
@@ -55,7 +60,7 @@ class RunReader:
     def __call__(self, run_id: str) -> Run:
         """Return a run that is there."""
         if run_id not in self._read:
-            self._read[run_id] = self._open(run_id)
+            self._read[run_id] = self._open(run_id, *self._stored(run_id))
         return self._read[run_id]
 
     @cached_property
@@ -68,9 +73,22 @@ class RunReader:
         numbers[known] = len(groups) + of_known
         return numbers
 
-    def _open(self, run_id: str) -> Run:
-        facts, entry = self.store.facts(run_id), self._entries[run_id]
-        test = self.store.predictions(run_id, "test")
+    def read_all(self, run_ids: Sequence[str]) -> None:
+        """Read many runs, side by side, as most of the time goes into opening small files."""
+        unread = [run_id for run_id in run_ids if run_id not in self._read]
+        if len(unread) < _MANY:
+            return
+        _ = self._patient_of_row  # once, before the threads ask for it
+        with ThreadPoolExecutor(_READERS) as pool:
+            stored = pool.map(self._stored, unread)
+            for run_id, parts in zip(unread, stored, strict=True):
+                self._read[run_id] = self._open(run_id, *parts)
+
+    def _stored(self, run_id: str) -> tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]:
+        return self.store.facts(run_id), self.store.predictions(run_id, "test"), self.store.history(run_id)
+
+    def _open(self, run_id: str, facts: dict[str, Any], test: pl.DataFrame, history: pl.DataFrame) -> Run:
+        entry = self._entries[run_id]
         labels, probabilities = test["label"].to_numpy(), test["probabilities"].to_numpy()
         own_loss = facts["test_loss"]
         values = metrics.yardsticks(labels, probabilities, task=self._task)
@@ -81,7 +99,7 @@ class RunReader:
             replicate=entry["replicate"],
             task=self._task,
             facts=facts,
-            history=self.store.history(run_id),
+            history=history,
             rows=rows,
             patients=self._patient_of_row[rows],
             labels=labels,

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config import CONTROL_ARMS, Study
+from lossassay.config import CONTROL_ARMS, UNTUNED, Study
 from lossassay.engine.spec import Array
 from lossassay.study.family import family, looks_of
 from lossassay.study.patients import patient_part
@@ -52,6 +52,25 @@ class Stages:
                 break
         return []
 
+    def jobs(
+        self, there: Collection[str], tuned: Collection[str], failed: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return what to train before the next look: first the tuning jobs of the runs that it needs, then the runs.
+
+        Args:
+            there: Runs that are stored.
+            tuned: Tuning jobs that are stored.
+            failed: Runs and tuning jobs that could not be trained; runs of a failed job cannot either.
+        """
+        untrainable = {entry["id"] for entry in self.plan["runs"] if entry.get("tuned_by") in failed}
+        needed = self.needed(there, {*failed, *untrainable})
+        by_run = {entry["id"]: entry.get("tuned_by") for entry in self.plan["runs"]}
+        wanted = {by_run[run_id] for run_id in needed} - {None} - set(tuned)
+        if wanted:
+            jobs = [job["id"] for job in self.plan["tuning"] if job["id"] in wanted]
+            return [{"id": job_id, "kind": "tuning"} for job_id in jobs]
+        return [{"id": run_id} for run_id in needed]
+
     def reached(self, there: Collection[str]) -> int:
         """Return the replicates of the last look that all needed runs are there for, or that was gone past."""
         stored = [entry for entry in self.plan["runs"] if entry["id"] in there]
@@ -65,9 +84,14 @@ class Stages:
     def table(self, there: Collection[str], replicates: int) -> list[list[Run | None]]:
         """Return the runs of each arm, by replicate, None where there is none."""
         found: list[list[Run | None]] = [[None] * replicates for _ in self.arms]
-        for entry in self.plan["runs"]:
-            if entry["id"] in there and entry["replicate"] < replicates and entry["arm"] in self.arms:
-                found[self.arms.index(entry["arm"])][entry["replicate"]] = self._reader(entry["id"])
+        entries = [
+            entry
+            for entry in self.plan["runs"]
+            if entry["id"] in there and entry["replicate"] < replicates and entry["arm"] in self.arms
+        ]
+        self._reader.read_all([entry["id"] for entry in entries])
+        for entry in entries:
+            found[self.arms.index(entry["arm"])][entry["replicate"]] = self._reader(entry["id"])
         return found
 
     def race(self, table: Sequence[Sequence[Run | None]], *, without_diverged: bool = False) -> stats.Race:
@@ -118,5 +142,5 @@ def same_function_pairs(plan: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def _trained_for(arm: str, study: Study) -> str:
-    """Return the arm whose decision decides about a run: controls go with their reference."""
-    return study.reference if arm in CONTROL_ARMS.values() else arm
+    """Return the arm whose decision decides about a run: controls go with their reference, untuned runs with theirs."""
+    return study.reference if arm in CONTROL_ARMS.values() else arm.removeprefix(UNTUNED)

@@ -4,11 +4,11 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,22 @@ from safetensors.torch import save_file
 
 from lossassay.engine.spec import Checkpoint, EpochRecord, Predictions, RunData, RunResult
 from lossassay.errors import OutFolderError
+from lossassay.study.owners import life, own_name
+
+RUN_FILES = ("history.parquet", "predictions.parquet", "run.json", "weights.safetensors")
+
+
+class RunStore(Protocol):
+    """Where a worker keeps what it computes."""
+
+    def load_checkpoint(self, run_id: str) -> Checkpoint | None:
+        """Return the last state of an unfinished run, or None."""
+
+    def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
+        """Keep the state after an epoch."""
+
+    def write(self, run_id: str, facts: dict[str, Any], result: RunResult, data: RunData, groups: list[Any]) -> None:
+        """Keep a finished run."""
 
 
 class Store:
@@ -36,7 +52,12 @@ class Store:
         """Return the ids of the runs that are there."""
         if not self.runs.is_dir():
             return set()
-        return {path.name for path in self.runs.iterdir() if not path.name.startswith(".")}
+        with os.scandir(self.runs) as entries:
+            return {entry.name for entry in entries if not entry.name.startswith(".")}
+
+    def is_there(self, run_id: str) -> bool:
+        """Return whether a run is there."""
+        return (self.runs / run_id).is_dir()
 
     def write(self, run_id: str, facts: dict[str, Any], result: RunResult, data: RunData, groups: list[Any]) -> None:
         """Write a run whole, then drop its checkpoint.
@@ -48,27 +69,66 @@ class Store:
             data: Labels of the rows predicted.
             groups: Group of every row (keyed hashes), or Nones.
         """
-        partial = self.runs / f".{run_id}.{os.getpid()}"
-        with explained(self.folder):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with self._whole(run_id) as partial:
             pl.DataFrame([asdict(record) for record in result.history]).write_parquet(partial / "history.parquet")
             _predictions(result, data, groups).write_parquet(partial / "predictions.parquet")
             if result.weights:
                 save_file(result.weights, partial / "weights.safetensors")
             write_json(partial / "run.json", facts | _facts(result))
+
+    def put_run(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Write a run that was made on another machine, whole, then drop its checkpoint.
+
+        Args:
+            run_id: Its name.
+            files: Contents by name; only names of `RUN_FILES`.
+
+        Raises:
+            OutFolderError: If another name is among them, or the folder cannot be written.
+        """
+        strangers = sorted(set(files) - set(RUN_FILES))
+        if strangers:
+            raise OutFolderError(
+                f"A node sent the file {strangers[0]!r} for a run. Expected only {', '.join(RUN_FILES)}. "
+                "Check that every node has the same lossassay as this machine."
+            )
+        with self._whole(run_id) as partial:
+            for name, content in files.items():
+                (partial / name).write_bytes(content)
+
+    @contextmanager
+    def _whole(self, run_id: str) -> Iterator[Path]:
+        """Give a folder to write a run into; at the end it becomes the run, unless another process was first."""
+        partial = self.runs / f".{run_id}.{own_name()}"
+        with explained(self.folder):
+            partial.mkdir(parents=True)
             try:
+                yield partial
                 partial.rename(self.runs / run_id)
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
                 if run_id not in self.finished():  # otherwise another process wrote the same run first
                     raise
-        (self.checkpoints / f"{run_id}.safetensors").unlink(missing_ok=True)
+        self.drop_checkpoint(run_id)
+
+    def checkpoint_bytes(self, run_id: str) -> bytes | None:
+        """Return the stored state of an unfinished run as it lies on disk, or None."""
+        path = self.checkpoints / f"{run_id}.safetensors"
+        return path.read_bytes() if path.is_file() else None
+
+    def put_checkpoint(self, run_id: str, content: bytes) -> None:
+        """Write a state that was made on another machine, replacing the one before."""
+        path = self.checkpoints / f"{run_id}.safetensors"
+        partial = path.with_suffix(f".{own_name()}.partial")
+        with explained(self.folder):
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content)
+            os.replace(partial, path)
 
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
         path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(f".{own_name()}.partial")
         state = {"best_epoch": checkpoint.best_epoch, "history": [asdict(record) for record in checkpoint.history]}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
         with explained(self.folder):
@@ -90,10 +150,15 @@ class Store:
         history = tuple(EpochRecord(**record) for record in state["history"])
         return Checkpoint(tensors=tensors, history=history, best_epoch=state["best_epoch"])
 
+    def drop_checkpoint(self, run_id: str) -> None:
+        """Forget the state of a run or trial that does not go on."""
+        (self.checkpoints / f"{run_id}.safetensors").unlink(missing_ok=True)
+
     def drop_leftovers(self) -> None:
-        """Remove what interrupted writes left behind."""
-        for path in [*self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        """Remove what interrupted writes of this machine left; living processes and other machines keep theirs."""
+        for path in [*self.folder.glob(".*.*-*-*"), *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
+            if life(path.name.removesuffix(".partial").rpartition(".")[2]) == "gone":
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def facts(self, run_id: str) -> dict[str, Any]:
         """Return run.json."""
@@ -151,9 +216,27 @@ def _predictions(result: RunResult, data: RunData, groups: list[Any]) -> pl.Data
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that the file is never half there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    os.replace(partial, path)
+    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is never half there; one that holds the same already is left alone."""
+    with suppress(OSError):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+    with replaced(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a name to write to, and move what was written there into place, whole."""
+    partial = path.with_name(f".{path.name}.{own_name()}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -19,10 +19,12 @@ import numpy as np
 import torch
 
 from lossassay.engine import one
-from lossassay.engine.spec import EpochRecord
+from lossassay.engine.spec import Checkpoint, EpochRecord
 from lossassay.errors import LossassayError, OutFolderError
 from lossassay.study.bench import Bench, read_bench, read_run
-from lossassay.study.store import Store
+from lossassay.study.leases import still_held
+from lossassay.study.store import RunStore, Store
+from lossassay.study.tuning.trials import run_job
 
 
 def main() -> None:
@@ -45,37 +47,65 @@ def be_deterministic() -> None:
     warnings.filterwarnings("ignore", message=".*deterministic.*")
 
 
-def do_job(job: dict[str, Any], store: Store, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
-    """Train and store one run; every outcome is a message.
+def do_job(job: dict[str, Any], store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> None:
+    """Train and store one run, or the trials of one tuning job; every outcome is a message.
 
     Args:
-        job: ``{"id": ...}``, of a planned run.
+        job: ``{"id": ...}`` of a planned run, or ``{"id": ..., "kind": "tuning"}``; with its ``"lease"`` where other
+            processes could do it too.
         store: Where it is kept.
         bench: What all runs share.
         speak: Called with ``{"event": "epoch" | "done" | "failed", "id": ...}``; the last call is one of the last two.
     """
-    run_id = job["id"]
+    name = job["id"]
     try:
-        facts, spec, data = read_run(bench, run_id)
-
-        def on_epoch(record: EpochRecord) -> None:
-            speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
-
-        result = one.train(
-            spec,
-            data,
-            resume=store.load_checkpoint(run_id),
-            save=lambda checkpoint: store.save_checkpoint(run_id, checkpoint),
-            on_epoch=on_epoch,
-        )
-        store.write(run_id, facts, result, data, bench.groups)
-        speak({"event": "done", "id": run_id, "status": result.status})
+        do = _tune if job.get("kind") == "tuning" else _train
+        speak({"event": "done", "id": name, "status": do(job, store, bench, speak)})
+    except _LostLeaseError as error:
+        speak({"event": "failed", "id": name, "message": str(error), "lost": True})
     except OutFolderError as error:  # no other run could be written either
-        speak({"event": "failed", "id": run_id, "message": str(error), "fatal": True})
+        speak({"event": "failed", "id": name, "message": str(error), "fatal": True})
     except LossassayError as error:
-        speak({"event": "failed", "id": run_id, "message": str(error)})
+        speak({"event": "failed", "id": name, "message": str(error)})
     except Exception:
-        speak({"event": "failed", "id": run_id, "message": traceback.format_exc(limit=-3)})
+        speak({"event": "failed", "id": name, "message": traceback.format_exc(limit=-3)})
+
+
+def _train(job: dict[str, Any], store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
+    run_id = job["id"]
+    facts, spec, data = read_run(bench, run_id)
+
+    def on_epoch(record: EpochRecord) -> None:
+        speak({"event": "epoch", "id": run_id, "epoch": record.epoch, "yardstick": _finite(record)})
+
+    def save(checkpoint: Checkpoint) -> None:
+        _check_lease(bench, job)
+        store.save_checkpoint(run_id, checkpoint)
+
+    result = one.train(spec, data, resume=store.load_checkpoint(run_id), save=save, on_epoch=on_epoch)
+    _check_lease(bench, job)
+    store.write(run_id, facts, result, data, bench.groups)
+    return result.status
+
+
+def _tune(job: dict[str, Any], store: RunStore, bench: Bench, speak: Callable[[dict[str, Any]], None]) -> str:
+    name = job["id"]
+
+    def on_epoch(number: int, record: EpochRecord) -> None:
+        _check_lease(bench, job)
+        speak({"event": "epoch", "id": name, "trial": number, "epoch": record.epoch, "yardstick": _finite(record)})
+
+    run_job(next(entry for entry in bench.plan["tuning"] if entry["id"] == name), bench, on_epoch)
+    return "finished"
+
+
+class _LostLeaseError(LossassayError):
+    """Another process took the run over, because this one was not heard of for too long."""
+
+
+def _check_lease(bench: Bench, job: dict[str, Any]) -> None:
+    if not still_held(bench.folder, job.get("lease")):
+        raise _LostLeaseError("another process took this run over; nothing of it is lost")
 
 
 def _finite(record: EpochRecord) -> float | None:

@@ -16,6 +16,7 @@ from lossassay.reporting.charts.costs import cost, label_memory
 from lossassay.reporting.charts.evidence import looks, verdict_matrix
 from lossassay.reporting.charts.quality import confusion, reliability, roc
 from lossassay.reporting.charts.training import curves_accuracy, curves_loss
+from lossassay.reporting.charts.tuning import tuning_best, tuning_choices, tuning_rate
 from lossassay.reporting.messages import Messages
 from lossassay.study.results import StudyResults
 
@@ -30,6 +31,9 @@ FIGURES: dict[str, Callable[[StudyResults, Messages], Figure | None]] = {
     "noise_floor": noise_floor,
     "curves_loss": curves_loss,
     "curves_accuracy": curves_accuracy,
+    "tuning_best": tuning_best,
+    "tuning_rate": tuning_rate,
+    "tuning_choices": tuning_choices,
     "confusion": confusion,
     "roc": roc,
     "reliability": reliability,

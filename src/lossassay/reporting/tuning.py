@@ -1,0 +1,190 @@
+"""How the parameters of each arm were chosen, what it cost, and what it changed: sentences and tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from lossassay.config.schema import TuningConfig
+from lossassay.reporting import formatting
+from lossassay.reporting.messages import Messages
+from lossassay.reporting.tables import Cell, Table
+from lossassay.reporting.words import arm, arm_names, level, metric_name, unit_of_difference, verdict_word
+from lossassay.study.results import StudyResults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """What the section holds.
+
+    Args:
+        claim: What the verdicts are about.
+        said: Budget, what changed, sensitivity, choices at an edge; sentence by sentence.
+        verdicts: Without and with tuning.
+        unit: Of the differences.
+        budget: What each arm spent.
+        budget_text: How to read it.
+    """
+
+    claim: Markup
+    said: list[Markup]
+    verdicts: Table | None
+    unit: str
+    budget: Table | None
+    budget_text: Markup
+
+
+def section(results: StudyResults, m: Messages) -> Section | None:
+    """Return the section; None where nothing was tuned."""
+    tuning, facts = results.study.tuning, results.facts.get("tuning")
+    if tuning is None or not facts:
+        return None
+    metric = results.facts["primary_metric"]
+    return Section(
+        claim=_claim(tuning, facts, m),
+        said=[
+            *_budget_words(results, tuning, facts, m),
+            *_changes(results, m),
+            *_rates(results, facts, m),
+            *_edges(facts, m),
+        ],
+        verdicts=_verdicts(results, m),
+        unit=unit_of_difference(m, metric),
+        budget=_budget(results, m),
+        budget_text=m(
+            "section.tuning.budget_text",
+            metric=metric_name(m, metric),
+            replicates=m.counted("count.replicates", facts["gain_replicates"]),
+            level=level(results.facts),
+        ),
+    )
+
+
+def terminal_line(results: StudyResults, m: Messages) -> str | None:
+    """Return one line for the command line; None where nothing was tuned."""
+    tuning, facts = results.study.tuning, results.facts.get("tuning")
+    if tuning is None or not facts:
+        return None
+    fields = {"scope": m.text(f"tuning.scope.{tuning.scope}"), "trials": tuning.trials}
+    if not facts["pairs"]:
+        return m.text("tuning.terminal_alone", **fields)
+    return m.text("tuning.terminal", changed=facts["pairs_changed"], pairs=facts["pairs"], **fields)
+
+
+def _claim(tuning: TuningConfig, facts: dict[str, Any], m: Messages) -> Markup:
+    share = formatting.value("share", tuning.share)
+    return m(f"tuning.{tuning.scope}", parameters=", ".join(facts["parameters"]), share=share)
+
+
+def _budget_words(results: StudyResults, tuning: TuningConfig, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    if facts["jobs_finished"] < facts["jobs_planned"]:
+        yield m("tuning.missing", found=facts["jobs_finished"], planned=facts["jobs_planned"])
+    points = m(f"tuning.points.{tuning.sampler}")
+    parts = [m("tuning.budget", trials=tuning.trials, points=points, metric=metric_name(m, facts["metric"]))]
+    epochs = m.counted("count.epochs", results.study.training.epochs)
+    parts.append(m("tuning.halving" if tuning.pruning == "halving" else "tuning.no_pruning", epochs=epochs))
+    low, high = facts["epochs_low"], facts["epochs_high"]
+    if low is not None and low == high:
+        parts.append(m("tuning.equal", epochs=m.counted("count.epochs", low)))
+    elif low is not None and facts["diverged"]:
+        ends = {"low": formatting.count(low), "high": formatting.count(high)}
+        parts.append(m("tuning.unequal", diverged=formatting.count(facts["diverged"]), **ends))
+    yield Markup(" ").join(parts)
+    if facts["jobs_finished"]:
+        yield m("tuning.own", number=facts["own_settings_chosen"], of=facts["jobs_finished"])
+
+
+def _changes(results: StudyResults, m: Messages) -> Iterator[Markup]:
+    table = results.later("tuning_verdicts")
+    if len(arm_names(results)) < 2:
+        return
+    if table.is_empty():
+        yield m("tuning.no_untuned")
+    elif not table["changed"].any():
+        yield m("tuning.unchanged")
+    for row in table.iter_rows(named=True):
+        if row["changed"]:
+            words = {
+                "before": verdict_word(m, row["untuned_verdict"]),
+                "after": verdict_word(m, row["tuned_verdict"]),
+            }
+            yield m("tuning.changed", a=arm(row["arm_a"]), b=arm(row["arm_b"]), **words)
+
+
+def _rates(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    if len(arm_names(results)) < 2:
+        return
+    winners = facts["rate_winners"]
+    if not facts["rate_tuned"]:
+        yield m("tuning.rate_fixed")
+    elif not winners:
+        yield m("tuning.rate_unknown")
+    elif all(winner["arm"] == winners[0]["arm"] for winner in winners):
+        yield m("tuning.rate_one", arm=arm(winners[0]["arm"]))
+    else:
+        parts = [
+            m(
+                "tuning.rate_part",
+                arm=arm(winner["arm"]),
+                low=formatting.significant(winner["learning_rate_low"], 2),
+                high=formatting.significant(winner["learning_rate_high"], 2),
+            )
+            for winner in winners
+        ]
+        yield m("tuning.rate_many", parts=Markup("; ").join(parts))
+
+
+def _edges(facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    for edge in facts["edges"]:
+        yield m(
+            "tuning.edge",
+            arm=arm(edge["arm"]),
+            parameter=edge["parameter"],
+            end=m(f"check.{edge['end']}_end"),
+            limit=formatting.setting(edge["limit"]),
+            jobs=edge["jobs"],
+            of=edge["of"],
+        )
+
+
+def _verdicts(results: StudyResults, m: Messages) -> Table | None:
+    metric, rows = results.facts["primary_metric"], []
+    for row in results.later("tuning_verdicts").iter_rows(named=True):
+        cells: list[Cell] = [arm(row["arm_a"]), arm(row["arm_b"])]
+        for side in ("untuned", "tuned"):
+            cells += [verdict_word(m, row[f"{side}_verdict"]), _with_limits(metric, row, side, "difference", m)]
+        rows.append(cells)
+    if not rows:
+        return None
+    head = [
+        m("word.arm"),
+        m("table.against"),
+        m("tuning.without"),
+        m("word.difference"),
+        m("tuning.with"),
+        m("word.difference"),
+    ]
+    return Table(name="tuning_verdicts", head=head, rows=rows, text_columns=2)
+
+
+def _budget(results: StudyResults, m: Messages) -> Table | None:
+    metric, rows = results.facts["primary_metric"], []
+    counted = ("jobs", "trials", "finished", "pruned", "diverged", "epochs")
+    for row in results.later("tuning_budget").iter_rows(named=True):
+        cells: list[Cell] = [arm(row["arm"]), *(formatting.count(row[name]) for name in counted)]
+        rows.append([*cells, formatting.duration(row["train_seconds"]), _with_limits(metric, row, "gain", "", m)])
+    if not rows:
+        return None
+    head = [m("word.arm"), *(m(f"tuning.spent.{name}") for name in (*counted, "seconds", "gain"))]
+    return Table(name="tuning_budget", head=head, rows=rows)
+
+
+def _with_limits(metric: str, row: dict[str, Any], side: str, name: str, m: Messages) -> Markup | str:
+    """Return a difference with its interval below it where it has one."""
+    stored, low, high = row[f"{side}_{name}" if name else side], row[f"{side}_low"], row[f"{side}_high"]
+    shown = formatting.difference(metric, stored)
+    if low is None or high is None:
+        return shown
+    limits = m("table.limits", low=formatting.difference(metric, low), high=formatting.difference(metric, high))
+    return Markup('{}<span class="gloss">{}</span>').format(shown, limits)

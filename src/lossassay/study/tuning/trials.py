@@ -1,0 +1,200 @@
+"""Trains the trials of one tuning job, and chooses; what is finished or under way survives any end of the process."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.engine import one
+from lossassay.engine.spec import EpochRecord, Partial
+from lossassay.study.bench import Bench, read_trial
+from lossassay.study.store import Store
+from lossassay.study.tuning.halving import better, ranking, rungs
+from lossassay.study.tuning.space import trial_parameters
+from lossassay.study.tuning_store import TuningStore
+
+OnEpoch = Callable[[int, EpochRecord], None]  # number of the trial, and its last epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What is known of a trial.
+
+    Args:
+        parameters: That it trains with.
+        values: Validation yardstick after each epoch; None where it is not a number.
+        epoch_of_value: The epoch that is kept so far, from 1; 0: none was trained.
+        seconds: Of training and evaluation.
+        diverged: Training failed.
+    """
+
+    parameters: dict[str, Any]
+    values: tuple[float | None, ...] = ()
+    epoch_of_value: int = 0
+    seconds: float = 0.0
+    diverged: bool = False
+
+    @property
+    def value(self) -> float | None:
+        """The yardstick at the kept epoch; None: the trial is worse than any other."""
+        return None if self.diverged or not self.epoch_of_value else self.values[self.epoch_of_value - 1]
+
+
+@dataclass
+class _Work:
+    """A job under way: where its trials are kept, and what is known of them."""
+
+    job: dict[str, Any]
+    bench: Bench
+    on_epoch: OnEpoch
+    trials: dict[int, Trial] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store, self.tuning = Store(self.bench.folder), TuningStore(self.bench.folder)
+        self.high = YARDSTICKS[self.job["metric"]].best == "high"
+        for number, known in self.tuning.load_notes(self.job["id"]).items():
+            self.trials[int(number)] = Trial(**{**known, "values": tuple(known["values"])})
+
+    def train(self, number: int, parameters: dict[str, Any], until: int) -> None:
+        """Bring a trial to an epoch, from where it is."""
+        known = self.trials.get(number, Trial(parameters=parameters))
+        if known.diverged or len(known.values) >= until:
+            return
+        name = f"{self.job['id']}-{number}"
+        spec, data = read_trial(self.bench, self.job, parameters)
+        partial = one.train_until(
+            until,
+            spec,
+            data,
+            resume=self.store.load_checkpoint(name),
+            save=lambda checkpoint: self.store.save_checkpoint(name, checkpoint),
+            on_epoch=lambda record: self.on_epoch(number, record),
+        )
+        self.trials[number] = _trial(parameters, partial)
+        self._note()
+        if partial.diverged or until == self.job["epochs"]:
+            self.store.drop_checkpoint(name)
+
+    def keep(self, numbers: list[int]) -> None:
+        """Forget the state of all other trials."""
+        for number in self.trials.keys() - set(numbers):
+            self.store.drop_checkpoint(f"{self.job['id']}-{number}")
+
+    def values(self, numbers: list[int]) -> dict[int, float | None]:
+        return {number: self.trials[number].value for number in numbers}
+
+    def _note(self) -> None:
+        notes = {str(number): trial.__dict__ for number, trial in sorted(self.trials.items())}
+        self.tuning.save_notes(self.job["id"], notes)
+
+
+def run_job(job: dict[str, Any], bench: Bench, on_epoch: OnEpoch = lambda number, record: None) -> None:
+    """Train the trials of a job, choose, and write it.
+
+    The result depends on the plan alone, also when the process ends after any epoch and another goes on.
+
+    Args:
+        job: Entry of plan.json.
+        bench: What all runs share.
+        on_epoch: Called after each epoch of each trial.
+
+    Raises:
+        LossassayError: If a trial cannot be trained at all.
+    """
+    work = _Work(job, bench, on_epoch)
+    if job["sampler"] == "tpe":
+        _one_by_one(work)
+    else:
+        _rung_by_rung(work)
+    chosen = choose(job, work.trials)
+    work.tuning.write(job["id"], _facts(job, work.trials, chosen), _rows(job, work.trials, chosen))
+    work.keep([])
+
+
+def choose(job: Mapping[str, Any], trials: Mapping[int, Trial]) -> int:
+    """Return the number of the best trial among those that trained to the end; ties go to the smaller number.
+
+    Where none did, the study's own settings stand: trial 0.
+
+    Args:
+        job: Entry of plan.json.
+        trials: All of them.
+    """
+    done = {number: own.value for number, own in trials.items() if _status(job, own) == "finished"}
+    best = next(iter(ranking(done, high=YARDSTICKS[job["metric"]].best == "high")), None)
+    return 0 if best is None or done[best] is None else best
+
+
+def _rung_by_rung(work: _Work) -> None:
+    parameters = trial_parameters(work.job)
+    going = list(range(work.job["trials"]))
+    for rung in rungs(work.job["trials"], work.job["epochs"], work.job["pruning"]):
+        for number in going:
+            work.train(number, parameters[number], rung.epoch)
+        if rung.epoch < work.job["epochs"]:
+            going = better(work.values(going), rung.kept, high=work.high)
+            work.keep(going)
+
+
+def _one_by_one(work: _Work) -> None:
+    """Let the sampler see each trial before it proposes the next; trials that are there already are told again."""
+    from lossassay.study.tuning.storage import TreeSampler
+
+    sampler = TreeSampler(work.job, trial_parameters(work.job))
+    for number in range(work.job["trials"]):
+        parameters = sampler.ask()
+        work.train(number, parameters, work.job["epochs"])
+        sampler.tell(work.trials[number].value)
+
+
+def _trial(parameters: dict[str, Any], partial: Partial) -> Trial:
+    values = [record.validation_yardstick for record in partial.history]
+    return Trial(
+        parameters=parameters,
+        values=tuple(value if math.isfinite(value) else None for value in values),
+        epoch_of_value=partial.best_epoch,
+        seconds=sum(record.train_seconds + record.evaluation_seconds for record in partial.history),
+        diverged=partial.diverged,
+    )
+
+
+def _status(job: Mapping[str, Any], trial: Trial) -> str:
+    if trial.diverged:
+        return "diverged"
+    return "finished" if len(trial.values) == job["epochs"] else "pruned"
+
+
+def _rows(job: Mapping[str, Any], trials: Mapping[int, Trial], chosen: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial": number,
+            "status": _status(job, trial),
+            "epochs": len(trial.values),
+            "value": trial.value,
+            "epoch_of_value": trial.epoch_of_value,
+            "seconds": trial.seconds,
+            "parameters": json.dumps(trial.parameters),
+            "chosen": number == chosen,
+            "own_settings": number == 0,
+            "values": list(trial.values),
+        }
+        for number, trial in sorted(trials.items())
+    ]
+
+
+def _facts(job: dict[str, Any], trials: Mapping[int, Trial], chosen: int) -> dict[str, Any]:
+    best = trials[chosen]
+    return job | {
+        "chosen": {
+            "trial": chosen,
+            "value": best.value,
+            "epoch": best.epoch_of_value,
+            "parameters": best.parameters,
+        },
+        "statuses": dict(Counter(_status(job, trial) for trial in trials.values())),
+        "epochs_spent": sum(len(trial.values) for trial in trials.values()),
+        "seconds": sum(trial.seconds for trial in trials.values()),
+    }

@@ -1,0 +1,168 @@
+"""The section on tuning says what is stored, and draws it."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lossassay.reporting import tuning
+from lossassay.reporting.charts import FIGURES
+from lossassay.reporting.checks import check_rows
+from lossassay.reporting.messages import load_messages
+from lossassay.reporting.methods import methods
+from lossassay.reporting.page import render, write_report
+from lossassay.study.results import StudyResults
+from tests.reporting.fake_results import fake_results
+from tests.reporting.fake_tuning import with_tuning
+from tests.reporting.test_charts import rows_of
+
+CHARTS = ("tuning_best", "tuning_rate", "tuning_choices")
+
+
+def plain(text: object) -> str:
+    return re.sub(r"<[^>]+>", "", str(text))
+
+
+def said(results: StudyResults) -> str:
+    found = tuning.section(results, load_messages())
+    assert found is not None
+    return " ".join(map(plain, (found.claim, *found.said)))
+
+
+def test_a_study_without_tuning_has_no_section(tmp_path: Path) -> None:
+    results, messages = fake_results(tmp_path, arms=2, pictures=False), load_messages()
+    assert tuning.section(results, messages) is None
+    assert tuning.terminal_line(results, messages) is None
+    assert 'id="tuning"' not in render(results, {}, messages)
+    assert [name for name in CHARTS if FIGURES[name](results, messages)] == []
+
+
+@pytest.mark.parametrize(
+    ("replicates", "claim"),
+    [
+        (4, "The claim is about the procedure: each loss with its tuning"),
+        (None, "once, on 30.0 % of the patients, who are in no test part. The claim is about these settings"),
+    ],
+)
+def test_the_claim_is_that_of_the_scope(tmp_path: Path, replicates: int | None, claim: str) -> None:
+    words = said(with_tuning(fake_results(tmp_path, arms=2, pictures=False), replicates=replicates))
+    assert claim in words.replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_the_budget_is_said_to_be_equal_only_where_it_was(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    assert "So every arm spent 128 epochs" in said(with_tuning(base))
+    unequal = with_tuning(base, diverged=5, epochs_low=128, epochs_high=136)
+    assert "Arms spent 128 to 136 epochs on their trials, because 8 of the trials diverged" in said(unequal)
+
+
+def test_what_tuning_changed_is_said_pair_by_pair(tmp_path: Path) -> None:
+    base, messages = fake_results(tmp_path, arms=3, pictures=False), load_messages()
+    first, second = (arm.name for arm in base.study.arms[:2])
+    changed, same = with_tuning(base), with_tuning(base, changed=False)
+    assert f"{first} against {second}: better without tuning, undecided with it." in said(changed)
+    assert "Without tuning the verdicts are the same." in said(same)
+    assert "it is not known what tuning changed" in said(with_tuning(base, untuned=False))
+    assert str(tuning.terminal_line(changed, messages)).endswith("1 of 3 verdicts differ from those without tuning.")
+    assert "was not measured" in str(tuning.terminal_line(with_tuning(base, untuned=False), messages))
+
+
+def test_whether_the_winner_changes_with_the_learning_rate(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    assert re.search(r"depends on the learning rate: \S+ from 0\.00010 to \S+; .* to 0\.010", said(with_tuning(base)))
+    one = [{"arm": base.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
+    assert "had the best trials at every learning rate" in said(with_tuning(base, rate_winners=one))
+    assert "No arm alone had the best trials" in said(with_tuning(base, rate_winners=[]))
+    assert "The learning rate was not tuned" in said(with_tuning(base, rate_tuned=False, rate_winners=[]))
+
+
+def test_choices_at_an_edge_are_named(tmp_path: Path) -> None:
+    results = with_tuning(fake_results(tmp_path, arms=2, pictures=False))
+    last = results.study.arms[-1].name
+    assert f"{last} took learning_rate at the high end of its range (0.01) in 4 of 4 tuning jobs" in said(results)
+    assert "at the high end" not in said(with_tuning(results, apart=False))
+
+
+def test_the_tables_show_the_stored_numbers(tmp_path: Path) -> None:
+    found = tuning.section(with_tuning(fake_results(tmp_path, arms=3, pictures=False)), load_messages())
+    assert found is not None
+    assert found.budget is not None
+    assert found.verdicts is not None
+    assert [plain(cell) for cell in found.budget.rows[0][1:7]] == ["4", "32", "8", "24", "0", "128"]
+    assert plain(found.budget.rows[0][-1]) == "+1.20+0.40 to +2.00"
+    assert [plain(cell) for cell in found.verdicts.rows[0][2:]] == [
+        "better",
+        "+3.20+2.20 to +4.20",
+        "undecided",
+        "+0.20−0.80 to +1.20",
+    ]
+    assert [plain(cell) for cell in found.verdicts.rows[1][2:]] == ["same function", "–", "same function", "–"]
+
+
+@pytest.mark.parametrize("replicates", [4, None])
+def test_the_charts_draw_every_arm_with_dashes(tmp_path: Path, replicates: int | None) -> None:
+    results, messages = with_tuning(fake_results(tmp_path, arms=3), replicates=replicates), load_messages()
+    names = {arm.name for arm in results.study.arms}
+    for name in ("tuning_best", "tuning_rate"):
+        figure = FIGURES[name](results, messages)
+        assert figure is not None
+        assert {row["arm"] for row in rows_of(figure)} == names
+        assert "strokeDash" in str(figure.chart.to_dict())
+        assert "Band: its 95 %" in figure.subtitle if replicates and name == "tuning_best" else True
+    assert ("no interval" in FIGURES["tuning_best"](results, messages).subtitle) == (replicates is None)  # type: ignore[union-attr]
+    marks = [row for row in rows_of(FIGURES["tuning_choices"](results, messages)) if "position" in row]
+    assert len(marks) == 3 * (replicates or 1)
+
+
+def test_the_best_so_far_is_drawn_in_percent(tmp_path: Path) -> None:
+    results = with_tuning(fake_results(tmp_path, arms=2))
+    drawn = [row["mean"] for row in rows_of(FIGURES["tuning_best"](results, load_messages())) if "mean" in row]
+    stored = [100 * value for value in results.later("tuning_best_so_far")["mean"]]
+    assert sorted(drawn) == pytest.approx(sorted(stored), rel=1e-4)
+
+
+def test_the_page_has_the_section_with_its_figures(tmp_path: Path) -> None:
+    page = write_report(with_tuning(fake_results(tmp_path, arms=2))).read_text(encoding="utf-8")
+    assert '<section id="tuning">' in page
+    for name in CHARTS:
+        assert f'id="figure-{name}"' in page
+        assert (tmp_path / "figures" / f"{name}.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "references"),
+    [
+        ({}, ["bouthillier2021", "owen1998", "jamieson2016"]),
+        ({"sampler": "tpe", "pruning": "none"}, ["bouthillier2021", "bergstra2011"]),
+        ({"sampler": "random"}, ["bouthillier2021", "jamieson2016"]),
+    ],
+)
+def test_the_methods_paragraph_says_how_it_was_tuned(
+    tmp_path: Path, settings: dict[str, Any], references: list[str]
+) -> None:
+    results = with_tuning(fake_results(tmp_path, arms=2), settings=settings)
+    found = methods(results, load_messages())
+    assert found is not None
+    assert "by 8 trials on the training and validation part" in found.paragraph
+    for key in ("bouthillier2021", "owen1998", "bergstra2011", "jamieson2016"):
+        assert (f"[{key}]" in found.paragraph) == (key in references)
+        assert (f"{{{key}," in found.bibtex) == (key in references)
+
+
+def test_the_check_says_which_arm_and_which_end(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2)
+    failed = base.tables["checks"].filter(code="tuned-at-edge").with_columns(status=pl.lit("failed"))
+    results = dataclasses.replace(base, tables=base.tables | {"checks": failed})
+    (row,) = check_rows(results, load_messages())
+    assert "gamma of <b> at the high end, 5, in 2 of 3" in plain(row.what).replace("&lt;", "<").replace("&gt;", ">")
+    assert row.page == "docs/checks/tuned-at-edge.md"
+
+
+def test_an_unfinished_study_says_how_many_jobs_there_are(tmp_path: Path) -> None:
+    results = with_tuning(fake_results(tmp_path, arms=2), jobs_finished=3)
+    assert "3 of 8 tuning jobs are finished" in said(results)
+    nothing = dataclasses.replace(results, tables=fake_results(tmp_path, arms=2).tables)
+    assert tuning.section(nothing, load_messages()) is not None

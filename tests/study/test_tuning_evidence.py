@@ -1,0 +1,161 @@
+"""What tuning changed: the untuned runs are judged by the code that judges the tuned ones."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossassay.config.schema import TuningConfig
+from lossassay.study.analyse import analyse
+from lossassay.study.checks import check_rows
+from lossassay.study.comparisons import comparison_rows
+from lossassay.study.context import Context, read_context
+from lossassay.study.results import TUNING_TABLES, column_type, load_results
+from lossassay.study.tuning_evidence import tuning_facts, tuning_tables, verdict_rows
+from tests.study.fake_trials import fake_jobs, write_jobs
+
+
+def tuned(folder: Path, jobs: list[dict[str, Any]] | None = None, **settings: Any) -> Context:
+    """Return a study that was not tuned as if it had been, with its own runs as the untuned ones."""
+    context = read_context(folder)
+    study = context.study.model_copy(update={"tuning": TuningConfig(**settings)})
+    plan = context.plan | {"tuning": jobs or []}
+    return replace(context, study=study, plan=plan, untuned={arm: context.of(arm) for arm in context.arms})
+
+
+def test_untuned_runs_equal_to_the_tuned_ones_change_no_verdict(finished: Path) -> None:
+    context = tuned(finished)
+    rows = list(verdict_rows(context))
+    assert len(rows) == 3
+    by_pair = {(row["arm_a"], row["arm_b"]): row for row in comparison_rows(context) if row["primary"]}
+    for row in rows:
+        expected = by_pair[row["arm_a"], row["arm_b"]]
+        same = expected["verdict"] == "same function"
+        for side in ("untuned", "tuned"):
+            assert row[f"{side}_verdict"] == expected["verdict"]
+            assert row[f"{side}_difference"] == (None if same else expected["difference"])
+            assert row[f"{side}_low"] == (None if same else expected["low"])
+            assert row[f"{side}_replicates"] == (None if same else expected["replicates"])
+        assert not row["changed"]
+
+
+def test_a_verdict_that_differs_is_marked(finished: Path) -> None:
+    context = tuned(finished)
+    first, last = context.arms[0], context.arms[-1]
+    better = {run.replicate: run for run in context.of(first)}
+    worse = [
+        replace(
+            run,
+            values=run.values
+            | {context.metric: better[run.replicate].values[context.metric] - 0.3 - 0.001 * run.replicate},
+        )
+        for run in context.of(last)
+    ]
+    changed = replace(context, untuned=context.untuned | {last: worse})
+    row = next(row for row in verdict_rows(changed) if (row["arm_a"], row["arm_b"]) == (first, last))
+    assert row["untuned_difference"] == pytest.approx(0.3005)
+    assert row["untuned_verdict"] == "better"
+    assert row["tuned_difference"] != row["untuned_difference"]
+    assert row["changed"] == (row["tuned_verdict"] != "better")
+    assert row["changed"]
+
+
+def test_without_untuned_runs_there_is_nothing_to_set_beside(finished: Path) -> None:
+    assert list(verdict_rows(replace(tuned(finished), untuned={}))) == []
+
+
+def test_a_replicate_that_one_arm_lacks_counts_for_none_of_its_pairs(finished: Path) -> None:
+    context = tuned(finished)
+    fewer = {arm: runs[:1] if arm == context.arms[-1] else runs for arm, runs in context.untuned.items()}
+    row = list(verdict_rows(replace(context, untuned=fewer)))[-1]
+    assert row["untuned_replicates"] == 1
+    assert row["tuned_replicates"] == 2
+    assert (row["untuned_low"], row["untuned_verdict"]) == (None, "undecided")
+
+
+def test_the_gain_is_tuned_minus_untuned(finished: Path) -> None:
+    context = tuned(finished)
+    poorer = {
+        arm: [replace(run, values=run.values | {context.metric: run.values[context.metric] - 0.1}) for run in runs]
+        for arm, runs in context.untuned.items()
+    }
+    budget = tuning_tables(replace(context, untuned=poorer))["tuning_budget"]
+    assert budget["gain"].to_list() == pytest.approx([0.1] * 3)
+    assert budget["replicates"].to_list() == [2] * 3
+    assert budget["jobs"].to_list() == [0] * 3
+
+
+def test_tables_have_their_columns_with_and_without_rows(finished: Path, tmp_path: Path) -> None:
+    peaks = dict.fromkeys(read_context(finished).arms, 1e-2)
+    for jobs in ([], write_jobs(tmp_path, fake_jobs(read_context(finished).study, peaks))):
+        context = replace(tuned(finished, jobs), folder=tmp_path)
+        tables = tuning_tables(context)
+        assert list(tables) == list(TUNING_TABLES)
+        for name, frame in tables.items():
+            assert tuple(frame.columns) == TUNING_TABLES[name]
+            if jobs:
+                assert len(frame)
+            for column in frame.columns:
+                if column_type(column).is_numeric():
+                    assert frame[column].dtype.is_numeric(), (name, column)
+                else:
+                    assert frame[column].dtype == column_type(column), (name, column)
+        facts = tuning_facts(context, tables)["tuning"]
+        assert facts["jobs_finished"] == len(jobs)
+        assert facts["pairs"] == 3
+
+
+def test_a_study_without_tuning_has_none_of_it(finished: Path) -> None:
+    context = read_context(finished)
+    assert tuning_tables(context) == {}
+    assert tuning_facts(context, {}) == {}
+    assert not list((finished / "tables").glob("tuning*"))
+
+
+def outcome(context: Context, code: str) -> tuple[str, dict[str, Any]]:
+    (row,) = [row for row in check_rows(context) if row["code"] == code]
+    return row["status"], json.loads(row["fields"])
+
+
+def test_the_check_names_arm_parameter_end_and_jobs(finished: Path, tmp_path: Path) -> None:
+    assert outcome(read_context(finished), "tuned-at-edge") == ("not applicable", {"edges": []})
+    shutil.copy(finished / "rows.parquet", tmp_path)
+    shutil.copy(finished / "splits.npy", tmp_path)
+    arms = read_context(finished).arms
+    peaks = dict.fromkeys(arms, 1e-3) | {arms[1]: 1e-2}
+    jobs = write_jobs(tmp_path, fake_jobs(read_context(finished).study, peaks))
+    status, fields = outcome(replace(tuned(finished, jobs), folder=tmp_path), "tuned-at-edge")
+    assert (status, fields) == ("failed", {"edges": [[arms[1], "learning_rate", "high", 1e-2, 3, 3]]})
+    inside = [job for job in jobs if job["arm"] != arms[1]]
+    assert outcome(replace(tuned(finished, inside), folder=tmp_path), "tuned-at-edge")[0] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("space", "status"), [({"learning_rate": "auto"}, "not applicable"), ({"weight_decay": [0.0, 0.1]}, "failed")]
+)
+def test_gradients_need_no_comparison_where_the_learning_rate_was_tuned(
+    finished: Path, space: dict[str, Any], status: str
+) -> None:
+    context = tuned(finished, space=space)
+    apart = context.plan | {"gradient_scales": {arm: 1.0 + 3 * place for place, arm in enumerate(context.arms)}}
+    assert outcome(replace(context, plan=apart), "gradient-scales")[0] == status
+
+
+def test_analysis_writes_the_tables_and_results_read_them(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(finished, folder)
+    study = read_context(folder).study
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    peaks = dict.fromkeys([arm.name for arm in study.arms], 1e-3)
+    plan["tuning"] = write_jobs(folder, fake_jobs(study, peaks, replicates=2))
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    with (folder / "study.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[tuning]\ntrials = 8\n")
+    analyse(folder)
+    results = load_results(folder)
+    assert results.facts["tuning"]["jobs_finished"] == 6
+    assert len(results.later("tuning_trials")) == 6 * 8
+    assert (folder / "tables" / "tuning_choices.csv").is_file()
