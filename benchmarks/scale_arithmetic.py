@@ -273,7 +273,7 @@ def analysis_table(found: Mapping[str, Any]) -> str:
 def audit_table(found: Mapping[str, Any]) -> str:
     """The audit at several sizes; the last one is the record of `audit_cost`."""
     last = {"images": found["audit_cost"]["made_images"], **found["audit_cost"]["sets"]["made"][0]}
-    audits = [*(one | {"machine": "busy"} for one in found["scale"]["audit"]), last | {"machine": "idle"}]
+    audits = [*(one | {"machine": "busy"} for one in found["scale"]["audit"]), last | {"machine": "not said"}]
     rows = [
         [f"{one['images']:,}", f"{one['seconds']:,.0f} s", size(one["peak_bytes"]), one["machine"]] for one in audits
     ]
