@@ -18,8 +18,12 @@ from typing import Any
 
 import polars as pl
 
+from lossassay.study.results import TUNING_TABLES
+
 RECORDS = Path(__file__).parent / "records"
 TABLES = ("runs", "arms", "comparisons", "ranks", "looks", "control", "checks", "noise_floor", "identities", "costs")
+# Written only where the study assesses features, or tunes.
+LATER = ("features_quality", "biomarkers", "biomarker_comparisons", "biomarker_pareto", *TUNING_TABLES)
 
 
 def commit() -> str:
@@ -94,6 +98,9 @@ def main() -> None:
     record = new_record(arguments.name)
     for table in TABLES:
         shutil.copy(arguments.out / "tables" / f"{table}.csv", record)
+    for table in LATER:
+        if (arguments.out / "tables" / f"{table}.csv").exists():
+            shutil.copy(arguments.out / "tables" / f"{table}.csv", record)
     (record / "record.json").write_text(json.dumps(facts_of(plan, facts), indent=1, ensure_ascii=False) + "\n")
     if arguments.predictions:
         predictions_of(arguments.out, plan).write_parquet(record / "predictions.parquet", compression_level=19)

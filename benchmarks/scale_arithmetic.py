@@ -208,6 +208,7 @@ def _parts(found: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         ("audit, time, at least (all of it linear)", "N", lambda n: words(_audit_seconds(found, n, 1))),
         ("audit, time, if all of it were quadratic", "N²", lambda n: words(_audit_seconds(found, n, 2))),
         ("audit, all similarities: reading the vectors once per block", "N³", lambda n: size(_vector_reads(n))),
+        ("audit, memory, pixels of 64 px included", "N", lambda n: size(_audit_bytes(found, n))),
         ("audit, thumbnails and vectors in memory", "N", lambda n: size(n * (2 * THUMBNAIL_PX**2 + 4 * VECTOR_LENGTH))),
         ("audit, one block of distances of a probe", "N", lambda n: size(_probe_block(n))),
         ("plan, memory of the parent", "N", lambda n: size(plan_bytes * n)),
@@ -270,11 +271,20 @@ def analysis_table(found: Mapping[str, Any]) -> str:
 
 
 def audit_table(found: Mapping[str, Any]) -> str:
-    """The audit at several sizes, with the exponent of the last step."""
+    """The audit at several sizes; the last one is the record of `audit_cost`."""
+    last = {"images": found["audit_cost"]["made_images"], **found["audit_cost"]["sets"]["made"][0]}
+    audits = [*(one | {"machine": "busy"} for one in found["scale"]["audit"]), last | {"machine": "not said"}]
     rows = [
-        [f"{one['images']:,}", f"{one['seconds']:,.0f} s", size(one["peak_bytes"])] for one in found["scale"]["audit"]
+        [f"{one['images']:,}", f"{one['seconds']:,.0f} s", size(one["peak_bytes"]), one["machine"]] for one in audits
     ]
-    return table(["made images", "audit", "memory at most"], rows)
+    return table(["made images of 64 px", "audit", "memory at most", "the machine was"], rows)
+
+
+def _audit_bytes(found: Mapping[str, Any], images: int) -> float:
+    """Memory of an audit at what one more image took between the two largest measured ones, mapped pixels included."""
+    small = found["scale"]["audit"][-1]
+    large, large_images = found["audit_cost"]["sets"]["made"][0], found["audit_cost"]["made_images"]
+    return images * float(large["peak_bytes"] - small["peak_bytes"]) / (large_images - small["images"])
 
 
 def size(count: float) -> str:

@@ -115,15 +115,15 @@ def run(
     flags = "".join(f" --accept {code}" for code in accept)
     command = f"lossassay run {shlex.quote(file_name)} --out {shlex.quote(Path(out).name)}{flags}"
     progress = progress or Progress()
+    options: dict[str, Any] = {
+        "workers": workers,
+        "strict": strict,
+        "wait": wait,
+        "progress": progress,
+        "executor": executor,
+    }
     with LiveTracking(Path(out), trackers, progress.on_warning) as live:
-        options: dict[str, Any] = {
-            "workers": workers,
-            "strict": strict,
-            "wait": wait,
-            "progress": live.watching(progress),
-            "executor": executor,
-        }
-        run_study(resolved, Path(out), command=command, **options)
+        run_study(resolved, Path(out), command=command, **options | {"progress": live.watching(progress)})
         if resolved.biomarkers is not None and resolved.biomarkers.enabled:
             with analysis_turn(Path(out)):
                 assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)

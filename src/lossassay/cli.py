@@ -88,9 +88,13 @@ def run(
     from lossassay import api
 
     place = api.Executor(kind=executor, address=address, transfer=transfer, gpu_share=gpu_share)
-    chosen = {"strict": strict, "accept": accept or (), "wait": not no_wait, "executor": place, "trackers": trackers}
+
+    def work(**options: Any) -> Any:
+        told = {"wait": not no_wait, "executor": place, "trackers": trackers, **options}
+        return api.run(study, strict=strict, accept=accept or (), **told)
+
     try:
-        _finish(lambda **options: api.run(study, **chosen, **options), out, workers, as_json)
+        _finish(work, out, workers, as_json)
     except UnfinishedError as left:
         _say(f"Done here. {left}")
 

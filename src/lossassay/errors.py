@@ -10,8 +10,8 @@ LossassayError            a message for people; the command line prints it and l
 ├── ModelError            a model that cannot be built for this input
 ├── ClusterError          a cluster that is not there, or whose nodes cannot compute the study
 ├── OutFolderError        the out folder belongs to something else, or cannot be written
-├── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
-└── UnfinishedError       other processes still train what is left of a study, and we were told not to wait
+├── UnfinishedError       other processes still train what is left of a study, and we were told not to wait
+└── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
 
 Each message says what came, what was expected and what to do.
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lossassay import api
-from lossassay.errors import TrackerError
+from lossassay.errors import TrackerError, UnfinishedError
 from lossassay.study.progress import Progress
 from lossassay.study.tracking import tracker
 from lossassay.study.tracking.live import LiveTracking
@@ -88,6 +88,21 @@ def test_a_failure_becomes_one_warning_and_nothing_more_is_tried(
         tracking.finish()
     assert warnings == ["The study goes on without trackers. Recorder refuses."]
     assert [what for what, _ in recorder.calls] == ["begin", "add"]
+
+
+def test_a_trial_of_tuning_is_no_run_of_the_study(finished: Path, recorder: Recorder) -> None:
+    with LiveTracking(finished, tracker.Trackers(), pytest.fail) as tracking:
+        tracking.watching(Progress()).on_message(done("0123456789"))
+        tracking.finish()
+    assert ("add", "0123456789") not in recorder.calls
+
+
+def test_a_process_that_leaves_the_rest_to_others_sends_its_own_runs(finished: Path, recorder: Recorder) -> None:
+    key = StoredStudy(finished).keys()[0]
+    with LiveTracking(finished, tracker.Trackers(), pytest.fail) as tracking:
+        tracking.watching(Progress()).on_message(done(key.id))
+        tracking.__exit__(UnfinishedError, UnfinishedError(3), None)
+        assert recorder.calls == [("begin", "small"), ("add", key.id)]
 
 
 def test_whatever_a_tracker_raises_stops_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What leaves the out folder, and above all what does not."""
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -56,20 +57,32 @@ def test_only_known_tables_and_the_report_are_artefacts(finished: Path) -> None:
 
 
 def test_no_path_of_this_machine_is_in_a_record(finished: Path, tmp_path: Path) -> None:
-    plan = json.loads((finished / "plan.json").read_text())
-    for arm in plan["arms"].values():
-        arm["training"]["weights"] = "/home/somebody/KIM-4711.safetensors"
-    for name in ("facts.json", "study.toml"):
-        (tmp_path / name).write_bytes((finished / name).read_bytes())
-    for name in ("tables", "runs"):
-        (tmp_path / name).symlink_to(finished / name)
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    stored = StoredStudy(tmp_path)
-    run = stored.run(stored.keys()[0].id)
+    shutil.copytree(finished, tmp_path / "out")
+    stored = StoredStudy(tmp_path / "out")
+    key = stored.keys()[0]
+    path = tmp_path / "out" / "runs" / key.id / "run.json"
+    facts = json.loads(path.read_text())
+    facts["training"]["weights"] = "/home/somebody/KIM-4711.safetensors"
+    path.write_text(json.dumps(facts))
+    run = stored.run(key.id)
     assert run.params["training/weights"] == "true"
     assert "KIM" not in str(run)
     assert "/home" not in str(run)
     assert "/" not in "".join(stored.study(with_report=True).params.values())
+
+
+def test_a_run_has_the_settings_that_it_was_trained_with(finished: Path, tmp_path: Path) -> None:
+    """Tuning chooses settings that the plan does not know."""
+    shutil.copytree(finished, tmp_path / "out")
+    stored = StoredStudy(tmp_path / "out")
+    key = stored.keys()[0]
+    path = tmp_path / "out" / "runs" / key.id / "run.json"
+    facts = json.loads(path.read_text())
+    facts["training"]["learning_rate"], facts["tuned"] = 0.0314, {"job": "x"}
+    path.write_text(json.dumps(facts))
+    assert stored.run(key.id).params["training/learning_rate"] == "0.0314"
+    assert stored.run(key.id).params["tuned"] == "true"
+    assert "tuned" not in stored.run(stored.keys()[1].id).params
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:

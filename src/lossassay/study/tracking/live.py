@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lossassay.errors import LossassayError
+from lossassay.errors import LossassayError, UnfinishedError
+from lossassay.study.leases import analysis_turn
 from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy
 from lossassay.study.tracking.send import track_study
@@ -49,6 +50,9 @@ class LiveTracking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.put(None)  # after an error nobody waits for the thread; it ends with its run
+        if kind is UnfinishedError and self._thread is not None:  # no error of this process: its own runs go out
+            self._thread.join()
+            self._warn()
 
     def watching(self, progress: Progress) -> Progress:
         """Return a progress that also sends runs that are done."""
@@ -69,7 +73,8 @@ class LiveTracking:
         self._thread.join()
         if self._failure is None:
             try:
-                track_study(self._folder, self._asked)
+                with analysis_turn(self._folder):  # one process at a time: two would both send what is missing
+                    track_study(self._folder, self._asked)
             except Exception as failure:  # the study is whole, whatever becomes of its copy
                 self._failure = failure
         self._warn()
@@ -95,7 +100,7 @@ class LiveTracking:
     def _send(self, stored: StoredStudy, tracker: Tracker, run_id: str, *, begin: bool) -> None:
         if begin:
             tracker.begin(stored.study(with_report=False))
-        if not tracker.has(stored.key(run_id)):
+        if stored.plans(run_id) and not tracker.has(stored.key(run_id)):
             tracker.add(stored.run(run_id))
 
 

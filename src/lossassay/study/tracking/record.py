@@ -140,6 +140,10 @@ class StoredStudy:
         there = self._store.finished()
         return [self.key(run_id) for run_id in self._entries if run_id in there]
 
+    def plans(self, run_id: str) -> bool:
+        """Return whether a run is one of the study; a trial of tuning is none."""
+        return run_id in self._entries
+
     def key(self, run_id: str) -> RunKey:
         """Return which arm and replicate a planned run is."""
         entry = self._entries[run_id]
@@ -164,12 +168,11 @@ class StoredStudy:
 
     def run(self, run_id: str) -> TrackedRun:
         """Return a run that is there."""
-        entry, facts = self._entries[run_id], self._store.facts(run_id)
-        history = self._store.history(run_id)
+        facts, key, history = self._store.facts(run_id), self.key(run_id), self._store.history(run_id)
         return TrackedRun(
-            key=self.key(run_id),
+            key=key,
             status=facts["status"],
-            params=self._run_params(entry),
+            params=_run_params(key, facts),
             curves=_curves(history, self._plan["metric"]),
             epoch_seconds=tuple((history["train_seconds"] + history["evaluation_seconds"]).to_list()),
             yardsticks=self._yardsticks(run_id, facts["test_loss"]),
@@ -184,20 +187,19 @@ class StoredStudy:
             values = values | {"own_loss": own_loss}
         return {name: float(value) for name, value in values.items() if np.isfinite(value)}
 
-    def _run_params(self, entry: dict[str, Any]) -> dict[str, str]:
-        arms = self._plan["arms"]
-        arm = arms[entry["arm"]] if entry["arm"] in arms else arms[self._plan["control"]]
-        training = {
-            key: value is not None if key in _PATH_KEYS else value
-            for key, value in arm["training"].items()
-            if key not in _OWN_CLOCKS
-        }
-        params = {"arm": entry["arm"], "replicate": entry["replicate"], "loss": arm["loss"]}
-        params |= {f"loss/{name}": value for name, value in arm["hyper_parameters"].items()}
-        params |= {f"training/{name}": value for name, value in training.items()}
-        if "damage" in entry:
-            params["damage"] = entry["damage"]
-        return _as_text(params)
+
+def _run_params(key: RunKey, facts: dict[str, Any]) -> dict[str, str]:
+    """Return what the run was trained with, from run.json: after tuning that is not what the plan says of its arm."""
+    training = {
+        name: value is not None if name in _PATH_KEYS else value
+        for name, value in facts["training"].items()
+        if name not in _OWN_CLOCKS
+    }
+    params = {"arm": key.arm, "replicate": key.replicate, "loss": facts["loss"]}
+    params |= {f"loss/{name}": value for name, value in facts["hyper_parameters"].items()}
+    params |= {f"training/{name}": value for name, value in training.items()}
+    params |= {"damage": facts.get("damage"), "tuned": True if "tuned" in facts else None}
+    return _as_text(params)
 
 
 def _study_params(plan: dict[str, Any], study: Study) -> dict[str, str]:
