@@ -63,7 +63,8 @@ def section(results: StudyResults, m: Messages) -> Section | None:
 
 def terminal_line(results: StudyResults, m: Messages) -> str | None:
     """Return one line for the command line; None where nothing was tuned."""
-    tuning, facts = results.study.tuning, results.facts.get("tuning")
+    facts = results.facts.get("tuning")
+    tuning = results.study.tuning if facts else None
     if tuning is None or not facts:
         return None
     fields = {"scope": m.text(f"tuning.scope.{tuning.scope}"), "trials": tuning.trials}
