@@ -84,7 +84,7 @@ Largest absolute differences on images of the test part, in single precision:
 
 
 def _head(run: LoadedRun) -> str:
-    calibrated = "" if run.calibration is None else f", calibration ({run.calibration.method})"
+    calibrated = "" if run.calibration is None else f", with calibration ({run.calibration.method})"
     exams = (
         "The study scored an exam by the mean of the scores of its images: average `scores` before you compare.\n\n"
         if run.plan["data"].get("exams") is not None
@@ -99,7 +99,7 @@ Every file here takes the same input and gives the same outputs:
 - `pixels`, float32 {axes_in_words(run)}: grey levels as stored, 0 to {run.largest_value}. Normalisation is inside.
 - `features` [batch, F]: the layer before the head.
 - `scores` [batch, S]: raw scores of the head.
-- `probabilities` [batch, {len(run.class_names)}]: of {", ".join(run.class_names)}. Link{calibrated} are inside.
+- `probabilities` [batch, {len(run.class_names)}]: of {", ".join(run.class_names)}. The link{calibrated} is inside.
 
 `preprocessing.json` says how an image file becomes such pixels; `prepare.py`, where it is here, does it for files of
 8 bits. `check.npz` has two made-up images and what the run says of them: what you run should give the same.

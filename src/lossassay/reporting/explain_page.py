@@ -163,7 +163,7 @@ class _View:
         self.headline = m("explain.headline", arm=run["arm"], study=run["study"])
         self.byline = [
             m("explain.run", run=run["run"]),
-            m("explain.replicate", number=run["replicate"] + 1),
+            m("explain.replicate", number=run["replicate"]),
             m.text("explain.model", model=run["model"]),
         ]
         self.galleries = [
