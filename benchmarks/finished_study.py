@@ -27,8 +27,9 @@ from lossassay.study.out_folder import engine_of, write_folder
 from lossassay.study.plan import make_plan
 from lossassay.study.progress import Progress
 from lossassay.study.registered import register
-from lossassay.study.store import Store, write_json
+from lossassay.study.store import Store
 from lossassay.study.training import train_missing
+from lossassay.study.whole_files import write_json
 
 CLASSES = 3
 

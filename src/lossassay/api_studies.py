@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from lossassay.biomarkers.assess import assess
+from lossassay.biomarkers.heatmaps import require_captum
+from lossassay.biomarkers.report_gallery import make_report_gallery
 from lossassay.config import Study, load_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import OutFolderError
@@ -122,11 +124,14 @@ def run(
         "progress": progress,
         "executor": executor,
     }
+    if resolved.biomarkers is not None and resolved.biomarkers.heatmaps:
+        require_captum()  # before hours of training
     with LiveTracking(Path(out), trackers, progress.on_warning) as live:
         run_study(resolved, Path(out), command=command, **options | {"progress": live.watching(progress)})
         if resolved.biomarkers is not None and resolved.biomarkers.enabled:
             with analysis_turn(Path(out)):
                 assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
+                _draw_heatmaps(Path(out), resolved.biomarkers, progress)
         results = _drawn(Path(out), progress)
         live.finish()
     return results
@@ -240,7 +245,14 @@ def biomarkers(
         on_features=progress.on_features,
         workers=workers,
     )
+    _draw_heatmaps(Path(folder), settings or load_study(Path(folder) / "study.toml").biomarkers, progress)
     return report(folder)
+
+
+def _draw_heatmaps(folder: Path, settings: BiomarkersConfig | None, progress: Progress) -> None:
+    if settings is not None and settings.heatmaps:
+        progress.on_stage("heat maps")
+        make_report_gallery(folder)
 
 
 def _drawn(folder: Path, progress: Progress) -> Results:

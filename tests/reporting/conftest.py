@@ -7,6 +7,7 @@ import pytest
 from lossassay.reporting.page import write_report
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import fake_results
+from tests.reporting.fake_tuning import with_tuning
 
 _HOSTILE = (
     "</script><script>document.title='taken'</script>",
@@ -29,4 +30,4 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with ten arms and as many figures as there can be; arms and classes have hostile names."""
     folder = tmp_path_factory.mktemp("large")
     results = fake_results(folder, arms=10, stopping="planned", arm_names=_ARMS, classes=_HOSTILE, epochs=30)
-    return write_report(with_biomarkers(results))
+    return write_report(with_tuning(with_biomarkers(results)))

@@ -20,7 +20,8 @@ from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError, UnfinishedError
 from lossassay.study.leases import Leases
 from lossassay.study.progress import Progress
-from lossassay.study.store import Store, write_json
+from lossassay.study.store import Store
+from lossassay.study.whole_files import write_json
 from tests.study.helpers import assert_same_tables, small_study
 
 DONE = re.compile(r"run \d+ of \d+ \((.*), replicate (\d+)\): finished")

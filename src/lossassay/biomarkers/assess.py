@@ -33,7 +33,7 @@ from lossassay.errors import OutFolderError, unknown_name
 from lossassay.study.context import Context, read_context
 from lossassay.study.plan import labels_of
 from lossassay.study.runs import Run
-from lossassay.study.store import explained
+from lossassay.study.whole_files import explained
 
 _OF_PAIRS = tuple(name for name, spec in CRITERIA.items() if spec.needs == "replicates")
 

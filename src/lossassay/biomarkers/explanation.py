@@ -6,7 +6,7 @@ from typing import Any
 
 from lossassay.biomarkers.map_statistics import MapStatistic
 from lossassay.data.manifest import Finding
-from lossassay.engine.spec import Array
+from lossassay.stats.intervals import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

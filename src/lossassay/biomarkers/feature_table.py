@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.errors import DataError
-from lossassay.study.store import explained
+from lossassay.study.whole_files import explained
 
 SUFFIXES = (".parquet", ".csv", ".npz")
 

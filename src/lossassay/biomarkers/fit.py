@@ -27,7 +27,8 @@ from lossassay.study.machine import worker_environment
 from lossassay.study.plan import Plan, make_plan
 from lossassay.study.progress import Progress
 from lossassay.study.results import read_plan
-from lossassay.study.store import Store, explained, write_json
+from lossassay.study.store import Store
+from lossassay.study.whole_files import explained, write_json
 
 EXPECTED = "expected.json"  # in the folder of a fit: the yardsticks that its arm reached in the study
 

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from lossassay.biomarkers.explanation import ExplainedImage, Explanation
-from lossassay.engine.spec import Array
-from lossassay.study.store import explained
+from lossassay.stats.intervals import Array
+from lossassay.study.whole_files import explained
 
 FILE = "heatmaps.npz"
 _SIDE_PX = 128  # of what is kept

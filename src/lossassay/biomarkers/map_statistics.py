@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from lossassay.engine.spec import Array
 from lossassay.stats.cluster_bootstrap import cluster_bootstrap
+from lossassay.stats.intervals import Array
 
 _DRAWS = 2_000
 

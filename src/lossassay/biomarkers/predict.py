@@ -16,7 +16,7 @@ from lossassay.biomarkers.operating_points import OperatingPoint, as_table, oper
 from lossassay.biomarkers.views import views
 from lossassay.data.manifest import Finding
 from lossassay.engine.spec import Array
-from lossassay.study.store import explained
+from lossassay.study.whole_files import explained
 
 
 @dataclass(frozen=True, kw_only=True)

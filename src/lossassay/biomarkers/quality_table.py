@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from lossassay.study.results import BIOMARKER_FACTS, LATER_TABLES, column_type
-from lossassay.study.store import write_json
+from lossassay.study.whole_files import write_json
 
 Table = Iterable[dict[str, Any]]
 

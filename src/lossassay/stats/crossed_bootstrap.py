@@ -185,7 +185,7 @@ class _Means:
         """
         counts, values = self.counts(int(np.count_nonzero(present))), values if present.all() else values[:, present]
         defined = np.isfinite(values)
-        if defined.all():
+        if defined.all() and present.any():
             return np.asarray((counts * values).sum(axis=1) / counts.shape[1])
         whole = (counts * defined).sum(axis=1)
         total = (counts * np.where(defined, values, 0.0)).sum(axis=1)

@@ -11,9 +11,9 @@ from lossassay.errors import OutFolderError
 from lossassay.study.comparisons import resolution
 from lossassay.study.context import Context, read_context
 from lossassay.study.registered import mark_finished
-from lossassay.study.store import explained, replaced, write_json
 from lossassay.study.tables import build_tables
 from lossassay.study.tuning_evidence import tuning_facts, tuning_tables
+from lossassay.study.whole_files import explained, replaced, write_json
 
 
 def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, pl.DataFrame]:

@@ -15,7 +15,7 @@ from lossassay.data.cache import ImageCache
 from lossassay.data.manifest import Finding
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study.auditing import AUDIT_VERSION, AuditResult, OnPart, audit_data
-from lossassay.study.store import explained, write_json
+from lossassay.study.whole_files import explained, write_json
 
 _FILE = "audit.json"
 

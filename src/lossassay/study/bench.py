@@ -15,9 +15,9 @@ from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
 from lossassay.engine.spec import Array, EngineChoice, RunData, RunSpec
 from lossassay.study.plan import Plan, labels_of
-from lossassay.study.store import explained, replaced, write_json
 from lossassay.study.tuning.chosen import chosen_settings, tuned_arm
 from lossassay.study.tuning.space import with_parameters
+from lossassay.study.whole_files import explained, replaced, write_json
 
 TRAIN, VALIDATION, TEST, NO_PART = 0, 1, 2, 3  # values in splits.npy
 _ONCE = "tuning_split.npy"  # the same for the patients that are tuned on once

@@ -8,7 +8,7 @@ import polars as pl
 from PIL import Image
 
 from lossassay.engine.spec import Array
-from lossassay.study.store import explained, replaced
+from lossassay.study.whole_files import explained, replaced
 
 _SIDE_PX = 64
 _PER_CLASS = 8

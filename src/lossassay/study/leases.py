@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any
 
 from lossassay.study.owners import life, own_name
-from lossassay.study.store import explained
+from lossassay.study.whole_files import explained
 
 FOLDER = "leases"
 BEAT_SECONDS = 5.0

@@ -14,7 +14,7 @@ from lossassay.study.machine import obstacles
 from lossassay.study.plan import Plan
 from lossassay.study.registered import register
 from lossassay.study.results import read_plan
-from lossassay.study.store import explained, write_bytes
+from lossassay.study.whole_files import explained, write_bytes
 
 _OURS = {
     "runs", "checkpoints", "tuning", FOLDER, "study.toml", "audit.json", "rows.parquet", "splits.npy", "registered.json"

@@ -8,7 +8,7 @@ import numpy as np
 from lossassay import stats
 from lossassay.study.presets import PAPER, PAPER_HARDWARE, PAPER_LOSSES, PAPER_SOFTWARE
 from lossassay.study.results import StudyResults, load_results
-from lossassay.study.store import explained, write_json
+from lossassay.study.whole_files import explained, write_json
 
 
 def add_paper(folder: Path, which: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import polars as pl
 
 from lossassay.engine.spec import Checkpoint, RunData, RunResult
 from lossassay.study.bench import bench_of, read_bench
-from lossassay.study.store import Store, explained
+from lossassay.study.store import Store
 from lossassay.study.tuning_store import TuningStore
+from lossassay.study.whole_files import explained
 from lossassay.study.worker import be_deterministic, do_job
 
 Message = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from lossassay.config import Study
 from lossassay.config.schema import SplitConfig
-from lossassay.study.store import write_json
+from lossassay.study.whole_files import write_json
 
 _FILE = "registered.json"
 _KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates", "split")

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from lossassay.study.owners import life, own_name
-from lossassay.study.store import explained, write_json
+from lossassay.study.whole_files import explained, write_json
 
 TRIAL_TYPES: dict[str, Any] = {
     "trial": pl.Int64,

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.tuning_space import Range
-from lossassay.study.store import explained
 from lossassay.study.tuning_store import TuningStore
+from lossassay.study.whole_files import explained
 
 FILE = "tuning.sqlite3"
 _JOB = "lossassay job"
