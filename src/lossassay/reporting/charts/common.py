@@ -122,7 +122,7 @@ def ordered(frame: pl.DataFrame, column: str, names: Sequence[str]) -> pl.DataFr
 
 def row_position() -> alt.Y:
     """Return one horizontal lane per value of ``order``; its label is a mark, because names are long."""
-    return alt.Y("order:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+    return alt.Y("order:O", axis=None, scale=alt.Scale(type="band", paddingInner=0, paddingOuter=0))
 
 
 def row_labels(data: alt.InlineData, *, lift_px: int) -> Any:
