@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lossassay.biomarkers.extract import extract
+from lossassay.biomarkers.extract import extract, usual_batch_size
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
 from lossassay.data.cache import open_cache
 
@@ -33,7 +33,7 @@ SIDE_PX = 64
 def ours(run: LoadedRun, asked: dict[str, Any]) -> dict[str, float]:
     started = time.perf_counter()
     found = extract(run, asked["source"], Path(asked["out"]))
-    return {"seconds": time.perf_counter() - started, "images": found.images, "batch_size": 256}
+    return {"seconds": time.perf_counter() - started, "images": found.images, "batch_size": usual_batch_size("cpu")}
 
 
 def bare(run: LoadedRun, asked: dict[str, Any]) -> dict[str, float]:

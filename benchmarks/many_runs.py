@@ -2,7 +2,7 @@
 
     python -m benchmarks many_runs
 
-20 arms in 500 replicates over 50 tested images; results are made up (`benchmarks.finished_study`). Each of the three is
+10 arms in 1,000 replicates over 50 tested images; results are made up (`benchmarks.finished_study`). Each of the three is
 a fresh process. List: splits, seeds and names of all runs. Resume: what a start does in a finished folder before the
 analysis, leases included. Analyse: tables, facts, figures and report.
 """
@@ -57,8 +57,8 @@ def goals(record: Mapping[str, Any]) -> list[Goal]:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks many_runs", description=TITLE)
-    parser.add_argument("--arms", type=int, default=20)
-    parser.add_argument("--replicates", type=int, default=500)
+    parser.add_argument("--arms", type=int, default=10)
+    parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--out", type=Path, help="folder of the record")
     asked = parser.parse_args(arguments)
     record = facts("many_runs", arguments, peers=False) | {"runs": asked.arms * asked.replicates}

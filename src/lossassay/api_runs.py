@@ -37,7 +37,7 @@ def extract(
     replicate: Replicate = "median",
     layer: str = FEATURES,
     augment: int = 1,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     precision: Precision = "fp32",
     per_patient: bool = False,
     device: str = "cpu",
@@ -56,7 +56,7 @@ def extract(
         replicate: With an out folder: ``"median"`` or ``"best"`` of the arm on the validation part, or a number from 0.
         layer: Whose output is taken.
         augment: Views of each image to average over; 1: the image itself.
-        batch_size: Images at once.
+        batch_size: Images at once; None: 32 on a processor, else 256.
         precision: ``"fp32"``, or ``"bf16"``: rounded to about three digits, and faster on some machines.
         per_patient: Also write a table with the mean of each patient's images.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -93,7 +93,7 @@ def predict(
     arm: str | None = None,
     replicate: Replicate = "median",
     augment: int = 1,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     device: str = "cpu",
     workers: int | None = None,
     on_decoding: OnProgress | None = None,

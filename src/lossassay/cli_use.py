@@ -14,7 +14,9 @@ Images = Annotated[
     str, typer.Argument(metavar="PATH", help="A folder, a table, one image, an .npz file, DICOM files, or digits.")
 ]
 Augment = Annotated[int, typer.Option(min=1, help="Average over so many views of each image; 1: the image itself.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Images at once; default: 32 on a processor, else 256.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that decode; changes no result.")]
 Accept = Annotated[
     list[str] | None, typer.Option("--accept", metavar="CODE", help="Go on despite this finding of the audit.")
@@ -40,7 +42,7 @@ def extract(
     per_patient: Annotated[
         bool, typer.Option("--per-patient", help="Also a table with a row for each patient.")
     ] = False,
-    batch_size: BatchSize = 256,
+    batch_size: BatchSize = None,
     precision: Annotated[
         Literal["fp32", "bf16"], typer.Option(help="bf16: faster on some machines, about three digits.")
     ] = "fp32",
@@ -98,7 +100,7 @@ def predict(
     arm: Arm = None,
     replicate: Replicate = "median",
     augment: Augment = 1,
-    batch_size: BatchSize = 256,
+    batch_size: BatchSize = None,
     device: Device = "cpu",
     workers: Workers = None,
     as_json: AsJson = False,

@@ -59,7 +59,7 @@ def extract(
     *,
     layer: str = FEATURES,
     augment: int = 1,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     precision: Precision = "fp32",
     per_patient: bool = False,
     workers: int | None = None,
@@ -74,7 +74,7 @@ def extract(
         out: The table: .parquet, .csv or .npz.
         layer: Whose output is taken; maps are averaged over their positions.
         augment: Views of each image whose features and scores are averaged; 1: the image itself.
-        batch_size: Images at once.
+        batch_size: Images at once; None: see `usual_batch_size`.
         precision: ``"fp32"``, or ``"bf16"``: rounded to about three digits, and faster on some machines.
         per_patient: Whether a second table beside ``out`` holds the mean of each patient's images.
         workers: Processes that decode.
@@ -94,7 +94,7 @@ def extract(
             "A row for each patient was asked for, and nothing says which patient an image is of. Expected a patient "
             "column in a table, data.group_pattern in the study file, or DICOM files. Leave --per-patient out."
         )
-    asked = Asked(layer=layer, batch_size=batch_size, precision=precision)
+    asked = Asked(layer=layer, batch_size=batch_size or usual_batch_size(run.device), precision=precision)
     width = 0
     with FeatureTable(out) as table:
         for first, found in network_outputs(run, new, shown, asked, told=on_progress):
@@ -116,6 +116,11 @@ def extract(
     )
 
 
+def usual_batch_size(device: str) -> int:
+    """Return how many images the network gets at once: few on a processor, whose cache they should fit in."""
+    return 32 if device == "cpu" else 256
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What is asked of the network.
@@ -127,7 +132,7 @@ class Asked:
     """
 
     layer: str = FEATURES
-    batch_size: int = 256
+    batch_size: int
     precision: Precision = "fp32"
 
 

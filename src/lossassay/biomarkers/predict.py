@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lossassay.biomarkers.extract import Asked, network_outputs, probability_columns
+from lossassay.biomarkers.extract import Asked, network_outputs, probability_columns, usual_batch_size
 from lossassay.biomarkers.feature_table import FeatureTable, check_suffix
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
@@ -67,7 +67,7 @@ def predict(
     source: str | Path,
     *,
     augment: int = 1,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     workers: int | None = None,
     on_decoding: Callable[[int, int], None] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -78,7 +78,7 @@ def predict(
         run: The run.
         source: Where the images are; see `open_new_images`.
         augment: Views of each image whose scores are averaged.
-        batch_size: Images at once.
+        batch_size: As for `extract`.
         workers: Processes that decode.
         on_decoding: Called with the images decoded and in all.
         on_progress: Called with the images done and in all.
@@ -88,7 +88,9 @@ def predict(
     """
     shown = views(run.study.training.augment, run.image_shape[-2], augment)
     new = open_new_images(run, source, workers=workers, on_progress=on_decoding)
-    blocks = network_outputs(run, new, shown, Asked(batch_size=batch_size), told=on_progress)
+    blocks = network_outputs(
+        run, new, shown, Asked(batch_size=batch_size or usual_batch_size(run.device)), told=on_progress
+    )
     scores = np.concatenate([found.scores for _, found in blocks])
     first, counts, scores = _by_exam(new, scores)
     points = operating_points(run)
