@@ -2,9 +2,9 @@
 
     python -m benchmarks many_runs
 
-10 arms in 1,000 replicates over 50 tested images; results are made up (`benchmarks.finished_study`). Each of the three is
-a fresh process. List: splits, seeds and names of all runs. Resume: what a start does in a finished folder before the
-analysis, leases included. Analyse: tables, facts, figures and report.
+10 arms in 1,000 replicates over 50 tested images; results are made up (`benchmarks.finished_study`). Each of the
+three is a fresh process. List: splits, seeds and names of all runs. Resume: what a start does in a finished folder
+before the analysis, leases included. Analyse: tables, facts, figures and report.
 """
 
 import argparse
