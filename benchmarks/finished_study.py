@@ -80,6 +80,7 @@ def _result(data: RunData, epochs: int, seed: int) -> RunResult:
         validation=_predictions(data, data.validation, generator),
         test=_predictions(data, data.test, generator),
         test_loss=0.5,
+        calibration=None,
         weights={"weight": torch.zeros(4)},
         pixel_mean=(127.0,),
         pixel_sd=(70.0,),
