@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,7 +54,7 @@ def extract(
     """Features and probabilities of images, with a model card beside them; exit code 1 if some are unreadable."""
     from lossassay import api
 
-    with _display("Extracting features") as display:
+    with _display() as display:
         found = api.extract(
             run,
             path,
@@ -67,8 +68,8 @@ def extract(
             precision=precision,
             device=device,
             workers=workers,
-            on_decoding=display.on_decoding,
-            on_progress=display.on_progress,
+            on_decoding=partial(display.on_progress, "Decoding images"),
+            on_progress=partial(display.on_progress, "Extracting features"),
         )
     say_run(found)
     card = out.with_name(f"{out.stem}-model-card.html")
@@ -108,7 +109,7 @@ def predict(
     """Calibrated probabilities and decisions; exit code 1 if some images are unreadable. Not a medical device."""
     from lossassay import api
 
-    with _display("Predicting") as display:
+    with _display() as display:
         found = api.predict(
             run,
             path,
@@ -119,8 +120,8 @@ def predict(
             batch_size=batch_size,
             device=device,
             workers=workers,
-            on_decoding=display.on_decoding,
-            on_progress=display.on_progress,
+            on_decoding=partial(display.on_progress, "Decoding images"),
+            on_progress=partial(display.on_progress, "Predicting"),
         )
     say_run(found)
     if as_json:
@@ -165,10 +166,10 @@ def fit(
     typer.echo(f"Model card: {card}")
 
 
-def _display(doing: str) -> AbstractContextManager[Any]:
-    from lossassay.progress import ImagesDisplay
+def _display() -> AbstractContextManager[Any]:
+    from lossassay.progress import StepsDisplay
 
-    return ImagesDisplay(doing)
+    return StepsDisplay(lines=False)
 
 
 def _findings_as_data(findings: Sequence[Any]) -> list[dict[str, str]]:

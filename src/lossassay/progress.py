@@ -235,54 +235,15 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-class ImagesDisplay:
-    """Shows how many images are decoded and done, with the time left; on anything but a terminal it is silent.
+class StepsDisplay:
+    """Shows one bar for each step of a longer job, with the time left.
 
     Args:
-        doing: What is done with them, for example ``"Extracting features"``.
+        lines: On anything but a terminal, print a line for each step; otherwise nothing is shown there.
     """
 
-    def __init__(self, doing: str) -> None:
-        console = Console(stderr=True)
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._doing = doing
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "ImagesDisplay":
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-    def on_decoding(self, done: int, total: int) -> None:
-        """Show how many images are decoded."""
-        self._show("Decoding images", done, total)
-
-    def on_progress(self, done: int, total: int) -> None:
-        """Show how many images are done."""
-        self._show(self._doing, done, total)
-
-    def _show(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._tasks[what], completed=done)
-
-
-class StepsDisplay:
-    """Shows one bar for each step of a longer job, with the time left; on anything but a terminal, a line for each."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, *, lines: bool = True) -> None:
+        self._console, self._lines = Console(stderr=True), lines
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -306,6 +267,6 @@ class StepsDisplay:
         """Show how much of a step is done."""
         if step not in self._tasks:
             self._tasks[step] = self._bars.add_task(step, total=total)
-            if not self._console.is_terminal:
+            if self._lines and not self._console.is_terminal:
                 self._console.print(f"{step} ...", markup=False, highlight=False, soft_wrap=True)
         self._bars.update(self._tasks[step], completed=done, total=total)
