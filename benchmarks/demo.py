@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from benchmarks.record import commit, new_record
-from lossassay.study.machine import environment
+from lossassay.study.planning.machine import environment
 
 
 class MemoryWatch(threading.Thread):

@@ -220,7 +220,7 @@ def _write_readme(record: Path) -> str:
 
 
 def _facts(studies: int, options: argparse.Namespace) -> dict[str, Any]:
-    from lossassay.study.machine import environment  # imports torch, which the simulations do without
+    from lossassay.study.planning.machine import environment  # imports torch, which the simulations do without
 
     peaks = [resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lossassay.biomarkers.extract import extract, usual_batch_size
+from lossassay.biomarkers.features.extract import extract, usual_batch_size
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
 from lossassay.data.cache import open_cache
 

@@ -20,16 +20,16 @@ from lossassay.config import Study, parse_study, study_as_toml
 from lossassay.data.cache import open_cache
 from lossassay.engine.one import train
 from lossassay.engine.spec import EpochRecord, Predictions, RunData, RunResult
-from lossassay.study.bench import read_bench, read_run, write_bench
-from lossassay.study.describe import plan_as_data
-from lossassay.study.leases import Leases
-from lossassay.study.out_folder import engine_of, write_folder
-from lossassay.study.plan import make_plan
+from lossassay.study.folder.leases import Leases
+from lossassay.study.folder.registered import register
+from lossassay.study.folder.store import Store
+from lossassay.study.folder.whole_files import write_json
+from lossassay.study.planning.bench import read_bench, read_run, write_bench
+from lossassay.study.planning.describe import plan_as_data
+from lossassay.study.planning.plan import make_plan
 from lossassay.study.progress import Progress
-from lossassay.study.registered import register
-from lossassay.study.store import Store
-from lossassay.study.training import train_missing
-from lossassay.study.whole_files import write_json
+from lossassay.study.training.out_folder import engine_of, write_folder
+from lossassay.study.training.training import train_missing
 
 CLASSES = 3
 

@@ -1,6 +1,6 @@
 """What the Ray executor adds to the local one.
 
-    python -m benchmarks ray_overhead                                        # about 25 minutes on two cores
+    python -m benchmarks ray_overhead                                        # about 22 minutes on two cores
     python -m benchmarks ray_overhead --long-epochs 1 --short-epochs 1 --rounds 1     # small, to see that it works
 
 Two comparisons on handwritten digits at 64 px, both sides in turn in every round, in this process: a few runs of about
@@ -129,8 +129,8 @@ def goals(record: Mapping[str, Any]) -> list[Goal]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks ray_overhead", description=TITLE)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--long-epochs", type=int, default=40, help="as many as make a run of about 60 s; 0: leave out")
-    parser.add_argument("--short-epochs", type=int, default=3, help="0: leave out")
+    parser.add_argument("--long-epochs", type=int, default=10, help="as many as make a run of about 60 s; 0: leave out")
+    parser.add_argument("--short-epochs", type=int, default=2, help="0: leave out")
     parser.add_argument("--cpus", type=int, default=2, help="of the one node, for the long runs")
     parser.add_argument("--out", type=Path, help="folder of the record")
     asked = parser.parse_args(arguments)

@@ -172,7 +172,7 @@ def peaks() -> Answer:
 
 def facts(name: str, arguments: Sequence[str], *, peers: bool = True) -> dict[str, Any]:
     """Return what a reader needs to judge a record: command, commit, versions (with those of the peers), hardware."""
-    from lossassay.study.machine import environment  # imports torch, which the tables do without
+    from lossassay.study.planning.machine import environment  # imports torch, which the tables do without
 
     return {
         "benchmark": name,

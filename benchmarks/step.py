@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.evidence_tables import table
 from benchmarks.runner import Answer, answers, facts, keep, middle, ours, ratios, rotated
-from lossassay.study.machine import worker_environment
+from lossassay.study.planning.machine import worker_environment
 
 TITLE = "What each part of the fast path gains: training steps of the paper's CNN on one thread"
 BATCH_SIZES = {300: 20}  # and 100 at all other sizes

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from lossassay.engine.fused import fuse
 from lossassay.models import build
-from lossassay.study.worker import be_deterministic
+from lossassay.study.training.worker import be_deterministic
 
 PARTS = {"convolution": "convolution", "ReluNormPool": "ReLU, normalisation, pooling"}
 PLAIN_PARTS = ("batch_norm", "max_pool", "threshold", "clamp_min", "fill_")  # fill_ clears the gradient of pooling

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.evidence_tables import table
 from benchmarks.runner import Answer, Goal, answers, facts, keep, middle, ours, peaks, peer, ratios, rotated, spread
-from lossassay.study.machine import worker_environment
+from lossassay.study.planning.machine import worker_environment
 
 TITLE = "Training images per second, the paper's CNN"
 BATCH_SIZES = {300: 20}  # and 100 at all other sizes

@@ -16,8 +16,8 @@ from lossassay.config.schema import VARY_ALL
 from lossassay.engine.one import train
 from lossassay.engine.seeds import replicate_seeds
 from lossassay.engine.spec import EpochRecord, RunData, RunSpec
-from lossassay.study.machine import choose_engine
-from lossassay.study.worker import be_deterministic
+from lossassay.study.planning.machine import choose_engine
+from lossassay.study.training.worker import be_deterministic
 
 CLASSES = 3
 REST = 12  # images of the validation part, and of the test part: neither is timed

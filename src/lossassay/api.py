@@ -17,9 +17,9 @@ from lossassay.api_scores import compare, critical_difference
 from lossassay.api_studies import Results, Sent, Trackers, biomarkers, demo, paper, report, run, track
 from lossassay.config import load_study
 from lossassay.executors.choice import Executor
-from lossassay.study.compare import ScoreComparison
 from lossassay.study.progress import Progress
-from lossassay.study.suggest import as_arms
+from lossassay.study.proposing.suggest import as_arms
+from lossassay.study.scores.compare import ScoreComparison
 
 __all__ = [
     "ChangeColumns",

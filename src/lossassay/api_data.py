@@ -13,12 +13,12 @@ from lossassay.data.cache import open_cache
 from lossassay.errors import OutFolderError
 from lossassay.losses.properties import Property, check_named
 from lossassay.reporting.audit_page import make_folder_of, write_audit_page
-from lossassay.study.audit_pictures import audit_pictures
-from lossassay.study.auditing import AuditResult, audit_data
-from lossassay.study.draft import study_file
-from lossassay.study.look import look
+from lossassay.study.auditing.audit import AuditResult, audit_data
+from lossassay.study.auditing.pictures import audit_pictures
 from lossassay.study.progress import Progress
-from lossassay.study.suggest import LabelFacts, Suggestion, label_facts, suggest_for
+from lossassay.study.proposing.draft import study_file
+from lossassay.study.proposing.look import look
+from lossassay.study.proposing.suggest import LabelFacts, Suggestion, label_facts, suggest_for
 
 __all__ = [
     "audit",

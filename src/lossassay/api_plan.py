@@ -6,8 +6,7 @@ from pathlib import Path
 from lossassay.config import Study, load_study
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError
-from lossassay.study.estimate import Estimate, estimate
-from lossassay.study.outlook import (
+from lossassay.study.analysis.outlook import (
     Outlook,
     earlier_spread,
     outlook,
@@ -15,9 +14,10 @@ from lossassay.study.outlook import (
     refuse,
     stated_spread,
 )
-from lossassay.study.plan import Plan, make_plan
-from lossassay.study.plan_words import plan_words
+from lossassay.study.planning.estimate import Estimate, estimate
+from lossassay.study.planning.plan import Plan, make_plan
 from lossassay.study.progress import Progress
+from lossassay.study.proposing.plan_words import plan_words
 from lossassay.study.run import run_study
 
 __all__ = [

@@ -5,25 +5,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from lossassay.biomarkers import extract as extraction
 from lossassay.biomarkers import fit as fitting
-from lossassay.biomarkers import predict as prediction
-from lossassay.biomarkers.change_table import ChangeColumns, FeatureChanges, check_table_suffix, feature_changes
-from lossassay.biomarkers.explain import ExplainOptions, explain_run
-from lossassay.biomarkers.explanation import Explanation
-from lossassay.biomarkers.export import Exported, Format, export_run
-from lossassay.biomarkers.feature_table import check_suffix
-from lossassay.biomarkers.features import FEATURES, Precision
+from lossassay.biomarkers.change.change_table import ChangeColumns, FeatureChanges, check_table_suffix, feature_changes
+from lossassay.biomarkers.decisions import predict as prediction
+from lossassay.biomarkers.exporting.export import Exported, Format, export_run
+from lossassay.biomarkers.features import extract as extraction
+from lossassay.biomarkers.features.feature_table import check_suffix
+from lossassay.biomarkers.features.layers import FEATURES, Precision
+from lossassay.biomarkers.heatmaps.explain import ExplainOptions, explain_run
+from lossassay.biomarkers.heatmaps.explanation import Explanation
+from lossassay.biomarkers.heatmaps.report_gallery import make_report_gallery
 from lossassay.biomarkers.loaded_run import Replicate, load_run
 from lossassay.biomarkers.model_card import card_facts
-from lossassay.biomarkers.report_gallery import make_report_gallery
 from lossassay.config import Study, load_study
 from lossassay.data.cache import OnProgress
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
 from lossassay.reporting.page import write_report
+from lossassay.study.folder.results import load_results
 from lossassay.study.progress import Progress
-from lossassay.study.results import load_results
 
 __all__ = ["ChangeColumns", "ExplainOptions", "Explanation", "change", "explain", "export", "extract", "fit", "predict"]
 

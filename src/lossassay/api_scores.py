@@ -6,9 +6,9 @@ from lossassay.errors import DataError
 from lossassay.reporting.charts.critical_difference import critical_difference as diagram
 from lossassay.reporting.figures import write_figures
 from lossassay.reporting.messages import load_messages
-from lossassay.study.compare import ScoreComparison, compare_scores
-from lossassay.study.compare_tables import Method
-from lossassay.study.scores_file import Better
+from lossassay.study.scores.compare import ScoreComparison, compare_scores
+from lossassay.study.scores.file import Better
+from lossassay.study.scores.tables import Method
 
 __all__ = [
     "compare",

@@ -8,22 +8,22 @@ from typing import Any
 
 import polars as pl
 
-from lossassay.biomarkers.assess import assess
-from lossassay.biomarkers.heatmaps import require_captum
-from lossassay.biomarkers.report_gallery import make_report_gallery
+from lossassay.biomarkers.heatmaps.maps import require_captum
+from lossassay.biomarkers.heatmaps.report_gallery import make_report_gallery
+from lossassay.biomarkers.quality.assess import assess
 from lossassay.config import Study, load_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import OutFolderError
 from lossassay.executors.choice import LOCAL, Executor
 from lossassay.reporting.page import write_report
-from lossassay.study.analyse import analyse
-from lossassay.study.audit_store import accepting
-from lossassay.study.leases import analysis_turn
-from lossassay.study.look import look
+from lossassay.study.analysis.analyse import analyse
+from lossassay.study.auditing.store import accepting
+from lossassay.study.folder.leases import analysis_turn
+from lossassay.study.folder.results import StudyResults, load_results, read_plan
 from lossassay.study.paper import add_paper
 from lossassay.study.presets import PaperSet, demo_study, paper_study
 from lossassay.study.progress import Progress
-from lossassay.study.results import StudyResults, load_results, read_plan
+from lossassay.study.proposing.look import look
 from lossassay.study.run import run_study
 from lossassay.study.tracking.live import LiveTracking
 from lossassay.study.tracking.send import track_study

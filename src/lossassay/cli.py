@@ -201,7 +201,7 @@ def compare(
 ) -> None:
     """Verdicts for scores made elsewhere, paired by replicate; scope is always procedure."""
     from lossassay import api
-    from lossassay.study.compare_words import in_tables
+    from lossassay.study.scores.words import in_tables
 
     found = api.compare(
         scores, metric=metric, margin=margin, alpha=alpha, reference=reference, better=better, method=method
@@ -242,7 +242,7 @@ def audit(
 ) -> None:
     """What is in the data, and what is wrong with it; exit code 1 on issues. A study file may stand for its data."""
     from lossassay import api
-    from lossassay.study.audit_store import as_plain_data
+    from lossassay.study.auditing.store import as_plain_data
 
     page = out or (None if as_json else Path("audit.html"))
     with _display() as display:

@@ -74,7 +74,7 @@ def _settings(folder: Path, criterion: str | None, probe: list[str] | None) -> A
         return None
     from lossassay.config import load_study
     from lossassay.config.schema import BiomarkersConfig
-    from lossassay.study.results import read_plan
+    from lossassay.study.folder.results import read_plan
 
     read_plan(folder)  # says so if this is no out folder
     own = (load_study(folder / "study.toml").biomarkers or BiomarkersConfig()).model_dump()

@@ -53,7 +53,7 @@ def explain(
 ) -> None:
     """Heat maps: where a run sees a class, with their worth (extra `explain`); exit code 1 if images are unreadable."""
     from lossassay import api
-    from lossassay.biomarkers.heatmaps import HeatmapOptions
+    from lossassay.biomarkers.heatmaps.maps import HeatmapOptions
     from lossassay.progress import StepsDisplay
     from lossassay.reporting.explain_page import as_data
 

@@ -177,7 +177,7 @@ def _findings_as_data(findings: Sequence[Any]) -> list[dict[str, str]]:
 
 
 def _prediction_as_data(found: Any) -> dict[str, Any]:
-    from lossassay.biomarkers.operating_points import as_table
+    from lossassay.biomarkers.decisions.operating_points import as_table
 
     return {
         "run": found.run,

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from lossassay.config import CONTROL_ARMS, UNTUNED
-from lossassay.study.plan import Plan, PlannedRun
+from lossassay.study.planning.plan import Plan, PlannedRun
 from lossassay.study.progress import Progress
 from lossassay.study.tuning.jobs import TuningJob
 

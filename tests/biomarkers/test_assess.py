@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 
 from lossassay import api, stats
-from lossassay.biomarkers.assess import assess
-from lossassay.biomarkers.refusals import no_value
-from lossassay.biomarkers.run_features import rows_of_test
+from lossassay.biomarkers.quality.assess import assess
+from lossassay.biomarkers.quality.refusals import no_value
+from lossassay.biomarkers.quality.run_features import rows_of_test
 from lossassay.catalogue.criteria import CRITERIA
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import DataError, OutFolderError, UnknownNameError
-from lossassay.study.results import LATER_TABLES, load_results
+from lossassay.study.folder.results import LATER_TABLES, load_results
 
 ARMS = ["categorical_crossentropy", "label_smoothing"]
 

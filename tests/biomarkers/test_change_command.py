@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lossassay import api
-from lossassay.biomarkers.change_table import ChangeColumns, feature_changes
-from lossassay.biomarkers.new_images import image_ids
+from lossassay.biomarkers.change.change_table import ChangeColumns, feature_changes
+from lossassay.biomarkers.new_images.images import image_ids
 from lossassay.cli import app
 from lossassay.errors import DataError
 from lossassay.stats.change import mean_change, subject_changes

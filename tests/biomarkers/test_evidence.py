@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.evidence import Scores, _front, best_arm, better_than, if_diverged_were_worst, same_as
+from lossassay.biomarkers.quality.evidence import Scores, _front, best_arm, better_than, if_diverged_were_worst, same_as
 from lossassay.config.load import parse_study
-from lossassay.study.units import units_of
+from lossassay.study.analysis.units import units_of
 
 ARMS = ["a", "b", "c"]
 NAN = float("nan")

@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from lossassay.biomarkers.explain import ExplainOptions, explain_run, study_images
-from lossassay.biomarkers.gallery_choice import choose_gallery, evenly
-from lossassay.biomarkers.heatmaps import class_scores
+from lossassay.biomarkers.heatmaps.explain import ExplainOptions, explain_run, study_images
+from lossassay.biomarkers.heatmaps.gallery_choice import choose_gallery, evenly
+from lossassay.biomarkers.heatmaps.maps import class_scores
+from lossassay.biomarkers.heatmaps.marked_regions import read_regions
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.marked_regions import read_regions
 from lossassay.data.cache import ImageCache
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError, OutFolderError, UnknownNameError, UnreadableError
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_even_choices_keep_both_ends() -> None:
 def of_files(run: LoadedRun, cache: ImageCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageCache:
     """The same images, said to be files of 100 x 50 px, which are padded to a square."""
     facts = pl.DataFrame({"width_px": [100] * len(cache.images), "height_px": [50] * len(cache.images)})
-    monkeypatch.setattr("lossassay.biomarkers.marked_regions.file_facts", lambda cache: facts)
+    monkeypatch.setattr("lossassay.biomarkers.heatmaps.marked_regions.file_facts", lambda cache: facts)
     return cache
 
 

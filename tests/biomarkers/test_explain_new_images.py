@@ -10,10 +10,10 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from lossassay import api
-from lossassay.biomarkers.explain import explain_run
+from lossassay.biomarkers.decisions.predict import predict
+from lossassay.biomarkers.heatmaps.explain import explain_run
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.new_images import open_new_images
-from lossassay.biomarkers.predict import predict
+from lossassay.biomarkers.new_images.images import open_new_images
 from lossassay.config.load import parse_study
 from lossassay.errors import DataError
 from lossassay.reporting.explain_page import write_explanation
@@ -99,7 +99,7 @@ def test_a_folder_with_classes_brings_its_labels(run: LoadedRun, image: Path, tm
 
 
 def test_more_images_than_a_page_can_show(run: LoadedRun, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lossassay.biomarkers.explain.LARGEST_PAGE", 3)
+    monkeypatch.setattr("lossassay.biomarkers.heatmaps.explain.LARGEST_PAGE", 3)
     with pytest.raises(DataError, match=r"30 images came\. Expected 3 or fewer"):
         explain_run(run, [image.parent])
 

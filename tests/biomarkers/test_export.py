@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from lossassay import losses
-from lossassay.biomarkers import export as export_module
-from lossassay.biomarkers import program_files
-from lossassay.biomarkers.export import Exported, export_run
-from lossassay.biomarkers.features import outputs
+from lossassay.biomarkers.exporting import export as export_module
+from lossassay.biomarkers.exporting import program_files
+from lossassay.biomarkers.exporting.export import Exported, export_run
+from lossassay.biomarkers.exporting.portable import OUTPUTS, PortableNetwork, example_pixels
+from lossassay.biomarkers.features.layers import outputs
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.portable import OUTPUTS, PortableNetwork, example_pixels
 from lossassay.catalogue.losses import LOSSES
 from lossassay.data.cache import open_cache
 from lossassay.engine.calibration import Calibration

@@ -6,20 +6,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay.biomarkers import extract as module
 from lossassay.biomarkers import quick_network
-from lossassay.biomarkers.extract import extract
-from lossassay.biomarkers.feature_table import FeatureTable
-from lossassay.biomarkers.features import outputs
+from lossassay.biomarkers.decisions.predict import predict
+from lossassay.biomarkers.features import extract as module
+from lossassay.biomarkers.features.extract import extract
+from lossassay.biomarkers.features.feature_table import FeatureTable
+from lossassay.biomarkers.features.layers import outputs
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.model_card import card_facts
-from lossassay.biomarkers.predict import predict
 from lossassay.biomarkers.quick_network import quickened
 from lossassay.data.cache import open_cache
 from lossassay.engine.fused import FusedBlock
 from lossassay.errors import DataError, ModelError
 from lossassay.reporting.model_card import write_card
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 from tests.data.dicom.made import noise, write
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossassay.biomarkers.features import layer_names, outputs
+from lossassay.biomarkers.features.layers import layer_names, outputs
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.data.cache import open_cache
 from lossassay.errors import ModelError

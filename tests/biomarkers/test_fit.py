@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from lossassay import api
+from lossassay.biomarkers.decisions.predict import predict
 from lossassay.biomarkers.fit import fit
 from lossassay.biomarkers.loaded_run import load_run
-from lossassay.biomarkers.predict import predict
 from lossassay.config import Study, load_study
 from lossassay.errors import OutFolderError, UnknownNameError
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 
 ARM = "categorical_crossentropy"
 

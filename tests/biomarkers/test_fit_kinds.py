@@ -15,7 +15,7 @@ from lossassay.config import Study, parse_study
 from lossassay.data.cache import open_cache
 from lossassay.data.grouping import group_numbers
 from lossassay.errors import OutFolderError
-from lossassay.study.plan import make_plan
+from lossassay.study.planning.plan import make_plan
 from tests.study.helpers import SMALL_MODEL, write_images
 
 CLASSES = ["left", "middle", "right"]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lossassay import api
-from lossassay.biomarkers.assess import assess
+from lossassay.biomarkers.quality.assess import assess
 from lossassay.config.load import parse_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import DataError

@@ -9,11 +9,11 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from lossassay.biomarkers.heatmap_regions import region_worth
-from lossassay.biomarkers.heatmap_sanity import randomisation, replicate_agreement, stages
-from lossassay.biomarkers.heatmap_worth import area, curve_of, worth
+from lossassay.biomarkers.heatmaps.map_statistics import mean_over_images, random_maps, rank_correlation
+from lossassay.biomarkers.heatmaps.regions import region_worth
+from lossassay.biomarkers.heatmaps.sanity import randomisation, replicate_agreement, stages
+from lossassay.biomarkers.heatmaps.worth import area, curve_of, worth
 from lossassay.biomarkers.loaded_run import LoadedRun, finished_runs, load_run
-from lossassay.biomarkers.map_statistics import mean_over_images, random_maps, rank_correlation
 from lossassay.data.cache import open_cache
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from lossassay.biomarkers.heatmaps import METHODS, ClassScores, HeatmapOptions, heatmaps
+from lossassay.biomarkers.heatmaps.map_layer import last_map_layer
+from lossassay.biomarkers.heatmaps.maps import METHODS, ClassScores, HeatmapOptions, heatmaps
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.map_layer import last_map_layer
 from lossassay.data.cache import open_cache
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError, ModelError, UnknownNameError

@@ -11,7 +11,7 @@ import torch
 from lossassay.biomarkers.loaded_run import finished_runs, load_run
 from lossassay.data.cache import open_cache
 from lossassay.errors import OutFolderError
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 
 
 def test_a_loaded_run_gives_the_stored_scores_and_probabilities(finished_study: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.new_images import NewImages, label_columns, open_new_images
+from lossassay.biomarkers.new_images.images import NewImages, label_columns, open_new_images
 from lossassay.config.schema import VolumeConfig
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError

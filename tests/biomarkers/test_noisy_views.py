@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.noisy_views import GAIN, GAUSSIAN_SD, OFFSET, SHIFT_PX, noisy_views
+from lossassay.biomarkers.quality.noisy_views import GAIN, GAUSSIAN_SD, OFFSET, SHIFT_PX, noisy_views
 
 
 def some_images(*, shape: tuple[int, ...] = (40, 40, 1), kind: type = np.uint8, number: int = 6) -> np.ndarray:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
+from lossassay.biomarkers.decisions.operating_points import RULES, as_table, choose_threshold, operating_points
 from lossassay.biomarkers.loaded_run import load_run
-from lossassay.biomarkers.operating_points import RULES, as_table, choose_threshold, operating_points
 from lossassay.stats.proportions import clopper_pearson
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 
 
 def shares(truth: np.ndarray, probability: np.ndarray, threshold: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lossassay.biomarkers.overlap import ahead
+from lossassay.biomarkers.features.overlap import ahead
 
 
 def test_order_is_kept_and_one_item_is_made_ahead() -> None:

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from lossassay import api
-from lossassay.biomarkers.features import outputs
+from lossassay.biomarkers.features.layers import outputs
 from lossassay.biomarkers.loaded_run import load_run
-from lossassay.biomarkers.noisy_views import noisy_views
-from lossassay.biomarkers.run_features import FeatureStore
+from lossassay.biomarkers.quality.noisy_views import noisy_views
+from lossassay.biomarkers.quality.run_features import FeatureStore
 from lossassay.config.load import parse_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.cache import open_cache

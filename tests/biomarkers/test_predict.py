@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from lossassay import api
+from lossassay.biomarkers.decisions.predict import _by_exam, predict
 from lossassay.biomarkers.loaded_run import load_run
-from lossassay.biomarkers.new_images import open_new_images
-from lossassay.biomarkers.predict import _by_exam, predict
+from lossassay.biomarkers.new_images.images import open_new_images
 from lossassay.config.load import parse_study
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 
 
 def probabilities(table: pl.DataFrame) -> np.ndarray:

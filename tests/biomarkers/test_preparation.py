@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from lossassay import api
+from lossassay.biomarkers.exporting.preparation import preparation_code, preparation_facts
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
-from lossassay.biomarkers.preparation import preparation_code, preparation_facts
 from lossassay.data.decode import DecodeOptions, decode
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 from tests.biomarkers.test_export import elsewhere
 from tests.study.helpers import small_study, write_images
 

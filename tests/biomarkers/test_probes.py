@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay.biomarkers.probe_labels import UNKNOWN, nuisance_labels, probe_labels
-from lossassay.biomarkers.probes import (
+from lossassay.biomarkers.quality.probe_labels import UNKNOWN, nuisance_labels, probe_labels
+from lossassay.biomarkers.quality.probes import (
     ProbeTask,
     above_chance,
     few_shot,

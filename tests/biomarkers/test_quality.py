@@ -6,16 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.classical import (
+from lossassay.biomarkers.quality.classical import (
     FEATURE_NAMES,
     FEATURES_OF,
     FIRST_ORDER_NAMES,
     baseline_of,
     classical_features,
 )
-from lossassay.biomarkers.probe_labels import UNKNOWN, ProbeLabels
-from lossassay.biomarkers.quality import FeatureSet, Subjects, quality
-from lossassay.biomarkers.reproducibility import agreement, replicate_pairs
+from lossassay.biomarkers.quality.criteria import FeatureSet, Subjects, quality
+from lossassay.biomarkers.quality.probe_labels import UNKNOWN, ProbeLabels
+from lossassay.biomarkers.quality.reproducibility import agreement, replicate_pairs
 from lossassay.catalogue.criteria import CRITERIA
 from lossassay.errors import DataError
 

@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from lossassay import api
-from lossassay.biomarkers.assess import assess
-from lossassay.biomarkers.probe_labels import ProbeLabels
-from lossassay.biomarkers.quality import Subjects
-from lossassay.biomarkers.quality_jobs import Job, Setup, Workplace
-from lossassay.biomarkers.quality_pool import _in_processes, do_jobs, workers_for
-from lossassay.biomarkers.quality_worker import answer
-from lossassay.biomarkers.run_features import FeatureStore, _damage, images_of_test, rows_of_test
+from lossassay.biomarkers.quality.assess import assess
+from lossassay.biomarkers.quality.criteria import Subjects
+from lossassay.biomarkers.quality.jobs import Job, Setup, Workplace
+from lossassay.biomarkers.quality.pool import _in_processes, do_jobs, workers_for
+from lossassay.biomarkers.quality.probe_labels import ProbeLabels
+from lossassay.biomarkers.quality.run_features import FeatureStore, _damage, images_of_test, rows_of_test
+from lossassay.biomarkers.quality.worker import answer
 from lossassay.config.load import parse_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, ModelError, OutFolderError
-from lossassay.study.results import LATER_TABLES, load_results
+from lossassay.study.folder.results import LATER_TABLES, load_results
 
 ARM, AGAIN, MASKED = "categorical_crossentropy", "A/A control", "control: masked centre"
 

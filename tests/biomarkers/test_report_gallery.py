@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from lossassay import api
-from lossassay.biomarkers.gallery_file import read_gallery, write_gallery
-from lossassay.biomarkers.report_gallery import make_report_gallery
+from lossassay.biomarkers.heatmaps.gallery_file import read_gallery, write_gallery
+from lossassay.biomarkers.heatmaps.report_gallery import make_report_gallery
 from lossassay.cli import app
 from lossassay.errors import OutFolderError
-from lossassay.study.results import load_results
+from lossassay.study.folder.results import load_results
 from tests.reporting.fake_explanation import fake_explanation
 from tests.study.helpers import small_study, write_images
 

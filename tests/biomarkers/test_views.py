@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.features import outputs
+from lossassay.biomarkers.features.layers import outputs
+from lossassay.biomarkers.features.views import View, mean_outputs, views
 from lossassay.biomarkers.loaded_run import load_run
-from lossassay.biomarkers.views import View, mean_outputs, views
 from lossassay.config import AugmentConfig
 from lossassay.errors import DataError
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay.biomarkers.visit_rows import DAYS_PER_YEAR, visits_of
+from lossassay.biomarkers.quality.visit_rows import DAYS_PER_YEAR, visits_of
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.manifest import Manifest, manifest_rows
 from lossassay.data.visit_times import VisitTimes

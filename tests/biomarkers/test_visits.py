@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossassay.biomarkers.quality import FeatureSet, Subjects
-from lossassay.biomarkers.run_changes import change_rows, change_values, feature_names, run_changes, visit_facts
-from lossassay.biomarkers.visit_rows import Visits
-from lossassay.biomarkers.visits import Changes, Measurements, changes, num_changing, repeats
+from lossassay.biomarkers.quality.criteria import FeatureSet, Subjects
+from lossassay.biomarkers.quality.run_changes import change_rows, change_values, feature_names, run_changes, visit_facts
+from lossassay.biomarkers.quality.visit_rows import Visits
+from lossassay.biomarkers.quality.visits import Changes, Measurements, changes, num_changing, repeats
 from lossassay.stats.repeatability import REPEATABILITY_FACTOR
 
 PATIENTS, NOISE, RATE = 400, 0.5, 0.3

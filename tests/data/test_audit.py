@@ -9,7 +9,7 @@ from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.audit import audit
 from lossassay.data.cache import open_cache
 from lossassay.data.scan import scan
-from lossassay.study.auditing import audit_data
+from lossassay.study.auditing.audit import audit_data
 from tests.data.conftest import Folder
 from tests.data.test_split import make
 

@@ -8,6 +8,7 @@ import torch
 
 from lossassay import losses
 from lossassay.engine import one
+from lossassay.engine.new_model import new_model
 from lossassay.engine.spec import Checkpoint, EpochRecord, RunResult
 from tests.engine.helpers import make_data, make_spec, with_engine
 
@@ -160,7 +161,7 @@ def test_the_test_part_changes_nothing_but_its_predictions() -> None:
 
 def test_frozen_features_stay_as_they_start() -> None:
     result = one.train(make_spec(freeze_features=True, learning_rate=0.1), make_data())
-    fresh = one._new_model(make_spec(), make_data(), losses.get("categorical_crossentropy")).state_dict()
+    fresh = new_model(make_spec(), make_data(), losses.get("categorical_crossentropy")).state_dict()
     convolutions = [name for name in fresh if name.startswith("features") and fresh[name].ndim == 4]
     assert convolutions
     assert all(torch.equal(fresh[name], result.weights[name]) for name in convolutions)

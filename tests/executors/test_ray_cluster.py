@@ -12,9 +12,9 @@ from lossassay.config import Study
 from lossassay.errors import ClusterError
 from lossassay.executors.choice import Executor
 from lossassay.executors.ray_cluster import connected
+from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from lossassay.study.run import run_study
-from lossassay.study.store import Store
 from tests.study.helpers import assert_same_tables, small_study, write_images
 
 ray = pytest.importorskip("ray")

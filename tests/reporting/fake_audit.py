@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from lossassay.data.manifest import Finding
-from lossassay.study.audit_pictures import AuditImage, AuditPictures
-from lossassay.study.auditing import AuditResult
+from lossassay.study.auditing.audit import AuditResult
+from lossassay.study.auditing.pictures import AuditImage, AuditPictures
 
 PROBES: tuple[dict[str, Any], ...] = (
     {

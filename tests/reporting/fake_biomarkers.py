@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from lossassay.catalogue.criteria import CRITERIA
-from lossassay.study.results import LATER_TABLES, StudyResults, column_type
+from lossassay.study.folder.results import LATER_TABLES, StudyResults, column_type
 
 BASELINE = "classical baseline"
 

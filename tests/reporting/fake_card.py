@@ -1,7 +1,7 @@
 """A model card made up for tests: nothing was trained."""
 
+from lossassay.biomarkers.decisions.operating_points import OperatingPoint
 from lossassay.biomarkers.model_card import CardFacts, Yardstick
-from lossassay.biomarkers.operating_points import OperatingPoint
 from lossassay.stats.proportions import clopper_pearson
 
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from lossassay.biomarkers.explanation import ExplainedImage, Explanation, Measure
-from lossassay.biomarkers.gallery_file import write_gallery
-from lossassay.biomarkers.map_statistics import MapStatistic
-from lossassay.study.results import StudyResults
+from lossassay.biomarkers.heatmaps.explanation import ExplainedImage, Explanation, Measure
+from lossassay.biomarkers.heatmaps.gallery_file import write_gallery
+from lossassay.biomarkers.heatmaps.map_statistics import MapStatistic
+from lossassay.study.folder.results import StudyResults
 
 METHODS = (
     {"method": "grad_cam", "title": "Grad-CAM", "paper": "Selvaraju 2017", "layer": "features.1"},

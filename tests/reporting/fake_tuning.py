@@ -7,15 +7,15 @@ from typing import Any
 import polars as pl
 
 from lossassay.config.schema import TuningConfig
-from lossassay.study.results import TUNING_TABLES, StudyResults, column_type
-from lossassay.study.tuning_evidence import edges, winners
-from lossassay.study.tuning_tables import (
+from lossassay.study.analysis.tuning_evidence import edges, winners
+from lossassay.study.analysis.tuning_tables import (
     best_so_far_rows,
     budget_of,
     choice_rows,
     sensitivity_rows,
     trial_rows,
 )
+from lossassay.study.folder.results import TUNING_TABLES, StudyResults, column_type
 from tests.study.fake_trials import QUARTER, fake_jobs
 
 

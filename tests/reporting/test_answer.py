@@ -9,7 +9,7 @@ import pytest
 
 from lossassay.reporting import answer
 from lossassay.reporting.messages import load_messages
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_results import empty_tables, fake_results
 
 

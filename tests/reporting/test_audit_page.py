@@ -9,7 +9,7 @@ from lossassay.catalogue.audit_codes import AUDIT_CODES
 from lossassay.errors import OutFolderError
 from lossassay.reporting.audit_page import headline, render_audit, write_audit_page
 from lossassay.reporting.messages import load_messages
-from lossassay.study.auditing import AuditResult
+from lossassay.study.auditing.audit import AuditResult
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.test_page import Page
 

@@ -16,8 +16,8 @@ from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.charts.quality import _without_flat_points
 from lossassay.reporting.figures import script_safe_json
 from lossassay.reporting.messages import load_messages
-from lossassay.study.compare_tables import DataSets
-from lossassay.study.results import LATER_TABLES, TABLES, TUNING_TABLES
+from lossassay.study.folder.results import LATER_TABLES, TABLES, TUNING_TABLES
+from lossassay.study.scores.tables import DataSets
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import empty_tables, fake_results
 from tests.reporting.fake_tuning import with_tuning

@@ -30,8 +30,8 @@ from lossassay.reporting.page import render
 from lossassay.reporting.tuning import terminal_line
 from lossassay.reporting.words import VERDICT_ORDER
 from lossassay.stats.verdicts import Reason
-from lossassay.study.auditing import AuditResult
-from lossassay.study.results import StudyResults
+from lossassay.study.auditing.audit import AuditResult
+from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_card import fake_card

@@ -17,7 +17,7 @@ from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.page import render, write_report
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 
 HEADINGS = """

@@ -14,7 +14,7 @@ from lossassay.reporting.checks import check_rows
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.methods import methods
 from lossassay.reporting.page import render, write_report
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_results import fake_results
 from tests.reporting.fake_tuning import with_tuning
 from tests.reporting.test_charts import rows_of

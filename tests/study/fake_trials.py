@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from lossassay.config import Study
-from lossassay.study.tuning_results import Job, Trial
+from lossassay.study.analysis.tuning_results import Job, Trial
 
 RATES = tuple(10 ** (-4 + 2 * place / 7) for place in range(8))
 SPACE = {"learning_rate": {"kind": "log", "low": 1e-4, "high": 1e-2}}

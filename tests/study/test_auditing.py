@@ -18,10 +18,10 @@ from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.cache import open_cache
 from lossassay.data.manifest import Finding
 from lossassay.errors import DataError, StudyFileError
-from lossassay.study import auditing
-from lossassay.study.audit_pictures import audit_pictures
-from lossassay.study.audit_store import accepting, as_plain_data, audit_of_study
-from lossassay.study.auditing import AuditResult, Part, audit_data
+from lossassay.study.auditing import audit as auditing
+from lossassay.study.auditing.audit import AuditResult, Part, audit_data
+from lossassay.study.auditing.pictures import audit_pictures
+from lossassay.study.auditing.store import accepting, as_plain_data, audit_of_study
 from lossassay.study.progress import Progress
 from tests.study.helpers import small_study, write_images
 

@@ -15,9 +15,9 @@ from statsmodels.stats.multitest import multipletests
 
 from lossassay import stats
 from lossassay.errors import DataError
-from lossassay.study.compare import ScoreComparison, compare_scores
-from lossassay.study.compare_words import in_tables
-from lossassay.study.results import TABLES
+from lossassay.study.folder.results import TABLES
+from lossassay.study.scores.compare import ScoreComparison, compare_scores
+from lossassay.study.scores.words import in_tables
 from tests.study.scores import GOOD, write
 
 NOISE = np.array([0.004, -0.003, 0.001, -0.002, 0.003, -0.004, 0.002, -0.001, 0.0, 0.0])

@@ -90,7 +90,7 @@ def test_from_the_tree_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_audit_and_new_recognise_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lossassay.study.look import look
+    from lossassay.study.proposing.look import look
 
     monkeypatch.setenv("LOSSASSAY_CONFIG", str(tmp_path / "key"))
     module = example()

@@ -9,8 +9,8 @@ from lossassay.config import TrainingConfig
 from lossassay.data.cache import open_cache
 from lossassay.engine.spec import EngineChoice
 from lossassay.errors import ModelError
-from lossassay.study import machine
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.planning import machine
+from lossassay.study.planning.plan import Plan, make_plan
 from tests.study.helpers import small_study
 
 

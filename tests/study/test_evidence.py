@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from lossassay.errors import DataError, StudyFileError
-from lossassay.study.outlook import earlier_spread, outlook_in_words, pilot_of
+from lossassay.study.analysis.outlook import earlier_spread, outlook_in_words, pilot_of
 from lossassay.study.progress import Progress
 from lossassay.study.run import run_study
 from tests.study.helpers import assert_same_tables, small_study, write_images

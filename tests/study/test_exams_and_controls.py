@@ -16,11 +16,11 @@ from lossassay.config import CONTROL_ARMS, load_study
 from lossassay.data.cache import ImageCache, _digest, open_cache
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study import run as study_run
-from lossassay.study.bench import read_bench, read_run
-from lossassay.study.controls import chance, controls_rows
-from lossassay.study.plan import make_plan
-from lossassay.study.stopping import _trained_for
-from lossassay.study.units import Units
+from lossassay.study.analysis.controls import chance, controls_rows
+from lossassay.study.analysis.stopping import _trained_for
+from lossassay.study.analysis.units import Units
+from lossassay.study.planning.bench import read_bench, read_run
+from lossassay.study.planning.plan import make_plan
 from tests.study.helpers import small_study
 
 ARMS = [{"loss": "categorical_crossentropy"}, {"loss": "mean_squared_error"}]

@@ -1,7 +1,7 @@
 """Which arms are compared, in which direction, and which of them share alpha."""
 
 from lossassay.config import Study
-from lossassay.study.family import compared_pairs, family
+from lossassay.study.analysis.family import compared_pairs, family
 from tests.study.helpers import small_study
 
 CATEGORICAL, SPARSE = "categorical_crossentropy", "sparse_categorical_crossentropy"

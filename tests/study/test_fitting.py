@@ -8,7 +8,7 @@ import pytest
 from lossassay.config import Study
 from lossassay.data.cache import open_cache
 from lossassay.errors import LabelError
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.planning.plan import Plan, make_plan
 from tests.study.helpers import small_study, write_images
 
 

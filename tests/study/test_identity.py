@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossassay.study.identity import find_identities, gradient_scales
+from lossassay.study.planning.identity import find_identities, gradient_scales
 from tests.study.helpers import small_study
 
 LABELS = np.array([0, 1, 2, 2, 1, 0, 0, 0] * 4)

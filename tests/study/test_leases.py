@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossassay.study import leases as module
-from lossassay.study import owners
-from lossassay.study.leases import Leases, still_held
+from lossassay.study.folder import leases as module
+from lossassay.study.folder import owners
+from lossassay.study.folder.leases import Leases, still_held
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from lossassay.study.leases import Leases, still_held
+from lossassay.study.folder.leases import Leases, still_held
 folder = Path(sys.argv[1])
 with Leases(folder, beat_seconds=0.1, expiry_seconds=0.6) as leases:
     print(leases.take("job"), flush=True)
@@ -256,7 +256,7 @@ def test_whatever_happens_in_whatever_order_one_holds_it(
 RACER = """
 import os, random, sys, time
 from pathlib import Path
-from lossassay.study.leases import Leases
+from lossassay.study.folder.leases import Leases
 folder, seed = Path(sys.argv[1]), int(sys.argv[2])
 chance = random.Random(seed)
 with Leases(folder, beat_seconds=0.05, expiry_seconds=30) as leases:

@@ -13,8 +13,8 @@ from lossassay.config import DataConfig, load_study
 from lossassay.data.manifest import Manifest
 from lossassay.data.scan import scan
 from lossassay.errors import DataError
-from lossassay.study.look import look
-from lossassay.study.proposal import Proposal
+from lossassay.study.proposing.look import look
+from lossassay.study.proposing.proposal import Proposal
 
 
 def image(path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from lossassay.study.look import look
+from lossassay.study.proposing.look import look
 
 
 def test_a_folder_of_volumes(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
-from lossassay.study.bench import tuning_parts
-from lossassay.study.ray_worker import RemoteStore, open_remote, open_shared
-from lossassay.study.store import RUN_FILES, Store
+from lossassay.study.folder.store import RUN_FILES, Store
+from lossassay.study.planning.bench import tuning_parts
+from lossassay.study.training.ray_worker import RemoteStore, open_remote, open_shared
+from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import run_job
-from lossassay.study.tuning_store import TuningStore
 from tests.study.tuning.helpers import bench_of, tuned_study
 
 

@@ -17,8 +17,8 @@ import pytest
 from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
+from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
-from lossassay.study.store import Store
 from tests.study.helpers import assert_same_tables, small_study, tables_without_clocks, write_images
 
 
@@ -50,7 +50,7 @@ def test_every_promised_file_is_there(finished: Path) -> None:
 
 
 def test_tables_have_the_promised_columns(finished: Path) -> None:
-    from lossassay.study.results import TABLES
+    from lossassay.study.folder.results import TABLES
 
     for name, columns in TABLES.items():
         frame = pl.read_parquet(finished / "tables" / f"{name}.parquet")
@@ -166,7 +166,7 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(images: Path, tmp_path
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a Unix file system")
 def test_a_full_disk_keeps_what_was_finished(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fills while runs are written: /dev/full answers as a full disk does."""
-    from lossassay.study import store
+    from lossassay.study.folder import store
 
     def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")

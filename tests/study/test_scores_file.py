@@ -8,7 +8,7 @@ import pytest
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.errors import DataError
-from lossassay.study.scores_file import known_metric, read_scores
+from lossassay.study.scores.file import known_metric, read_scores
 from tests.study.scores import GOOD, HEADER, write
 
 

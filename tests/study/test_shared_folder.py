@@ -18,10 +18,10 @@ import pytest
 from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError, UnfinishedError
-from lossassay.study.leases import Leases
+from lossassay.study.folder.leases import Leases
+from lossassay.study.folder.store import Store
+from lossassay.study.folder.whole_files import write_json
 from lossassay.study.progress import Progress
-from lossassay.study.store import Store
-from lossassay.study.whole_files import write_json
 from tests.study.helpers import assert_same_tables, small_study
 
 DONE = re.compile(r"run \d+ of \d+ \((.*), replicate (\d+)\): finished")
@@ -161,7 +161,7 @@ def test_leftovers_of_living_processes_and_of_other_machines_stay(tmp_path: Path
     store = Store(tmp_path)
     store.runs.mkdir()
     store.checkpoints.mkdir()
-    from lossassay.study.owners import own_name, place
+    from lossassay.study.folder.owners import own_name, place
 
     gone, far = f"{2**22 + 5}-100-{place()}", "17-100-0123456789"
     for owner in (own_name(), gone, far):
@@ -188,7 +188,7 @@ def test_what_is_the_same_is_not_written_again(finished: Path, images: Path, tmp
 
 
 def test_groups_hashed_with_the_key_of_another_machine_are_the_same_rows(tmp_path: Path) -> None:
-    from lossassay.study.bench import _holds_rows
+    from lossassay.study.planning.bench import _holds_rows
 
     rows = pl.DataFrame({"row": [0, 1, 2, 3], "label": [0, 1, 0, 1], "group": ["a", "b", "a", None]})
     rows.write_parquet(tmp_path / "rows.parquet")

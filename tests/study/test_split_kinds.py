@@ -16,11 +16,11 @@ from lossassay.config import Study, parse_study
 from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.cache import ImageCache, open_cache
 from lossassay.errors import DataError, StudyFileError
-from lossassay.study.outlook import outlook, pilot_of, stated_spread
-from lossassay.study.plan import Plan, make_plan
-from lossassay.study.registered import register
-from lossassay.study.run_names import _split_facts
-from lossassay.study.units import units_of
+from lossassay.study.analysis.outlook import outlook, pilot_of, stated_spread
+from lossassay.study.analysis.units import units_of
+from lossassay.study.folder.registered import register
+from lossassay.study.planning.plan import Plan, make_plan
+from lossassay.study.planning.run_names import _split_facts
 from tests.study.helpers import SMALL_MODEL
 
 FOLDS = {"kind": "cross_validation", "folds": 2}

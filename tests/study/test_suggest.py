@@ -9,8 +9,8 @@ from lossassay import api
 from lossassay.catalogue.losses import LOSSES
 from lossassay.config import DataConfig, parse_study
 from lossassay.errors import DataError
-from lossassay.study.look import look
-from lossassay.study.suggest import LabelFacts, as_arms, label_facts, suggest, suggest_for
+from lossassay.study.proposing.look import look
+from lossassay.study.proposing.suggest import LabelFacts, as_arms, label_facts, suggest, suggest_for
 from tests.study.helpers import write_images
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lossassay.config.schema import TuningConfig
-from lossassay.study.analyse import analyse
-from lossassay.study.checks import check_rows
-from lossassay.study.comparisons import comparison_rows
-from lossassay.study.context import Context, read_context
-from lossassay.study.results import TUNING_TABLES, column_type, load_results
-from lossassay.study.tuning_evidence import tuning_facts, tuning_tables, verdict_rows
+from lossassay.study.analysis.analyse import analyse
+from lossassay.study.analysis.checks import check_rows
+from lossassay.study.analysis.comparisons import comparison_rows
+from lossassay.study.analysis.context import Context, read_context
+from lossassay.study.analysis.tuning_evidence import tuning_facts, tuning_tables, verdict_rows
+from lossassay.study.folder.results import TUNING_TABLES, column_type, load_results
 from tests.study.fake_trials import fake_jobs, write_jobs
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from lossassay import stats
 from lossassay.config import Study, parse_study
-from lossassay.study.tuning_evidence import edges, winners
-from lossassay.study.tuning_results import Job, Trial, common_epochs, read_jobs
-from lossassay.study.tuning_tables import (
+from lossassay.study.analysis.tuning_evidence import edges, winners
+from lossassay.study.analysis.tuning_results import Job, Trial, common_epochs, read_jobs
+from lossassay.study.analysis.tuning_tables import (
     best_so_far_rows,
     budget_of,
     choice_rows,

@@ -20,15 +20,15 @@ from lossassay.data.split import Split
 from lossassay.engine.spec import Array
 from lossassay.errors import OutFolderError, StudyFileError, unknown_name
 from lossassay.executors.local import run_jobs
-from lossassay.study.audit_store import accepting, audit_of_study, refuse_invalid
-from lossassay.study.bench import write_bench
-from lossassay.study.describe import plan_as_data
-from lossassay.study.machine import worker_environment
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.auditing.store import accepting, audit_of_study, refuse_invalid
+from lossassay.study.folder.results import read_plan
+from lossassay.study.folder.store import Store
+from lossassay.study.folder.whole_files import explained, write_json
+from lossassay.study.planning.bench import write_bench
+from lossassay.study.planning.describe import plan_as_data
+from lossassay.study.planning.machine import worker_environment
+from lossassay.study.planning.plan import Plan, make_plan
 from lossassay.study.progress import Progress
-from lossassay.study.results import read_plan
-from lossassay.study.store import Store
-from lossassay.study.whole_files import explained, write_json
 
 EXPECTED = "expected.json"  # in the folder of a fit: the yardsticks that its arm reached in the study
 
@@ -211,7 +211,7 @@ def _train(plan: Plan, out: Path, images: Any, progress: Progress) -> None:
 
     run_jobs(
         [{"id": run_id}],
-        command=[sys.executable, "-m", "lossassay.study.worker"],
+        command=[sys.executable, "-m", "lossassay.study.training.worker"],
         setup={"folder": str(out.resolve()), "images": str(images)},
         workers=1,
         on_message=on_message,

@@ -20,9 +20,9 @@ from lossassay.engine.inputs import class_counts
 from lossassay.engine.spec import Array
 from lossassay.errors import ModelError, OutFolderError
 from lossassay.models import build
-from lossassay.study.plan import labels_of
-from lossassay.study.results import read_plan
-from lossassay.study.store import Store
+from lossassay.study.folder.results import read_plan
+from lossassay.study.folder.store import Store
+from lossassay.study.planning.plan import labels_of
 from lossassay.study.tuning.chosen import tuned_arm
 
 __all__ = ["LoadedRun", "Replicate", "finished_runs", "load_run"]

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from lossassay import metrics
+from lossassay.biomarkers.decisions.operating_points import OperatingPoint, operating_points
 from lossassay.biomarkers.fit import read_expected
 from lossassay.biomarkers.loaded_run import LoadedRun
-from lossassay.biomarkers.operating_points import OperatingPoint, operating_points
 from lossassay.engine.spec import Array
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
 from lossassay.study.tuning.chosen import tuned_arm
 
 

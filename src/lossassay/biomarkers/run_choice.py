@@ -8,8 +8,8 @@ import polars as pl
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.errors import OutFolderError, did_you_mean
-from lossassay.study.results import read_plan
-from lossassay.study.store import Store
+from lossassay.study.folder.results import read_plan
+from lossassay.study.folder.store import Store
 
 Replicate: TypeAlias = int | str  # a number from 0, "median" or "best"
 Validated: TypeAlias = tuple[float, float, str]  # yardstick (higher is better), minus log-likelihood, name of the run

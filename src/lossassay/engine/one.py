@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from lossassay.engine.damage import image_damage
 from lossassay.engine.feed import Batch, Feed
 from lossassay.engine.inputs import LossInputs, class_counts, row_weights
 from lossassay.engine.isolation import isolated, seed_dropout
+from lossassay.engine.new_model import new_model
 from lossassay.engine.optim import flatten_state, learning_rate_at, make_optimizer, restore_state
 from lossassay.engine.predict import Predictor, by_exam, first_rows
 from lossassay.engine.seeds import derive
@@ -31,7 +31,6 @@ from lossassay.engine.spec import (
     RunResult,
     RunSpec,
 )
-from lossassay.models import build, freeze_features, load_weights
 
 
 def train(
@@ -167,45 +166,15 @@ class _Bench:
             pixel_mean=mean,
             pixel_sd=sd,
             total_steps=steps * run.training.epochs,
-            init_digest=measure.digest_of_tensors(_new_model(run, data, loss).features.state_dict()),
+            init_digest=measure.digest_of_tensors(new_model(run, data, loss).features.state_dict()),
         )
-
-
-def _new_model(run: RunSpec, data: RunData, loss: losses.Loss) -> Any:
-    """The model as it starts; the same for all arms of a replicate, up to the head."""
-    model = build(
-        run.training.model,
-        run.training.model_options,
-        channels=data.images.shape[-1],
-        image_size=data.images.shape[-2],
-        dimensions=data.images.ndim - 2,
-        num_outputs=data.num_classes,
-        seed=run.seeds.init,
-        head=loss.spec.head,
-        head_options=loss.head_options,
-    )
-    if run.training.weights is not None:
-        load_weights(model, run.training.weights)
-    if run.training.freeze_features:
-        freeze_features(model)
-    if run.engine.kernels == "fused":
-        from lossassay.engine.fused import fuse  # needs numba, and time to load
-
-        fuse(model)
-    if run.engine.kernels == "compiled":
-        # in place, so that names of weights stay; on a GPU a graph of all launches is captured and played back
-        model.features.compile(  # type: ignore[union-attr]
-            mode="reduce-overhead" if run.engine.device == "cuda" else None
-        )
-    memory_format = torch.channels_last if data.images.ndim == 4 else torch.channels_last_3d
-    return model.to(device=run.engine.device, memory_format=memory_format)  # type: ignore[call-overload]
 
 
 class _State:
     """What changes from epoch to epoch."""
 
     def __init__(self, bench: _Bench) -> None:
-        self.model: nn.Module = _new_model(bench.run, bench.data, bench.loss)
+        self.model: nn.Module = new_model(bench.run, bench.data, bench.loss)
         self.inputs = LossInputs(self.model, bench.loss.spec, bench.run.training.epochs)
         self.optimizer = make_optimizer(self.model, bench.run.training, bench.run.engine.device)
         self.history: list[EpochRecord] = []

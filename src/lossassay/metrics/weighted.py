@@ -23,6 +23,7 @@ from lossassay.metrics.table import yardsticks
 
 Weights = Float[Array, "patients draws"]
 PerDraw = Float[Array, " draws"]
+PerArm = Float[Array, "arms draws"]
 Sums = Float[Array, "rows draws"]
 
 _BLOCK = 8  # rows that are summed up one after the other
@@ -49,11 +50,11 @@ class WeightedYardstick:
 
     Args:
         num_patients: Distinct patients tested in any replicate: the rows of the weights.
-        of_replicates: For each replicate and arm, values [draws] from weights.
+        of_replicates: For each replicate, values [arms draws] from weights.
     """
 
     num_patients: int
-    of_replicates: list[list[Callable[[Weights], PerDraw]]]
+    of_replicates: list[Callable[[Weights], PerArm]]
 
     def __call__(self, weights: Weights) -> Float[Array, "replicates arms draws"]:
         """Return the yardstick of each replicate and arm, with every row counted as often as its patient weighs.
@@ -64,7 +65,7 @@ class WeightedYardstick:
         Returns:
             Values, nan where undefined: classes without weight are left out of macro means, as in ``yardsticks``.
         """
-        return np.array([[score(weights) for score in arms] for arms in self.of_replicates])
+        return np.array([score(weights) for score in self.of_replicates])
 
 
 def weighted_yardstick(metric: str, replicates: Sequence[TestedRows], *, task: Task) -> WeightedYardstick:
@@ -88,14 +89,14 @@ def weighted_yardstick(metric: str, replicates: Sequence[TestedRows], *, task: T
     prepared = []
     for rows in replicates:
         patients = np.searchsorted(names, rows.patients)
-        arms: list[Callable[[Weights], PerDraw]] = []
+        arms: list[_Rows | None] = []
         for probabilities in rows.probabilities:
             if probabilities is None or not is_known(rows.labels, probabilities.shape[1]).all():
-                arms.append(_undefined)
+                arms.append(None)
                 continue
             check_shapes(rows.labels, probabilities, task)
-            arms.append(prepare(_Rows(patients, len(names), rows.labels, probabilities)))
-        prepared.append(arms)
+            arms.append(_Rows(patients, len(names), rows.labels, probabilities))
+        prepared.append(_of_known(arms, prepare))
     return WeightedYardstick(num_patients=len(names), of_replicates=prepared)
 
 
@@ -110,12 +111,31 @@ class _Rows:
         """Return the sparse matrix that sums the weights of the rows of each group."""
         patients = self.patients if among is None else self.patients[among]
         group = group if among is None else group[among]
-        ones = np.ones(len(group), dtype=np.float32)  # whole numbers: float32 sums them exactly up to 2^24
-        return coo_array((ones, (group, patients)), shape=(num_groups, self.num_patients)).tocsr()
+        return _sums_by(group, patients, shape=(num_groups, self.num_patients))
 
 
-def _undefined(weights: Weights) -> PerDraw:
-    return np.full(weights.shape[1], np.nan)
+def _sums_by(group: Int[Array, " rows"], patients: Int[Array, " rows"], *, shape: tuple[int, int]) -> Any:
+    ones = np.ones(len(group), dtype=np.float32)  # whole numbers: float32 sums them exactly up to 2^24
+    return coo_array((ones, (group, patients)), shape=shape).tocsr()
+
+
+def _of_known(arms: Sequence[_Rows | None], prepare: "_PrepareArms") -> Callable[[Weights], PerArm]:
+    """Return the values of all arms of a replicate; nan for those without a run, or without all labels."""
+    known = [arm for arm, rows in enumerate(arms) if rows is not None]
+    score_known = prepare([rows for rows in arms if rows is not None]) if known else None
+
+    def score(weights: Weights) -> PerArm:
+        found = np.full((len(arms), weights.shape[1]), np.nan)
+        if score_known is not None:
+            found[known] = score_known(weights)
+        return found
+
+    return score
+
+
+def _one_by_one(prepare: "_PrepareArm", arms: Sequence[_Rows]) -> Callable[[Weights], PerArm]:
+    scores = [prepare(rows) for rows in arms]
+    return lambda weights: np.stack([score(weights) for score in scores])
 
 
 def _mean_of_defined(values: Float[Array, "classes draws"]) -> PerDraw:
@@ -146,13 +166,17 @@ def _mean(metric: str, task: Task, rows: _Rows) -> Callable[[Weights], PerDraw]:
 Confusion = Float[Array, "true predicted draws"]
 
 
-def _decisions(finish: Callable[[Confusion], PerDraw], rows: _Rows) -> Callable[[Weights], PerDraw]:
-    num_classes = rows.probabilities.shape[1]
-    cells = rows.labels.astype(np.int64) * num_classes + rows.probabilities.argmax(axis=1)
-    matrix = rows.sums_by(cells, num_classes**2)
+def _decisions(finish: Callable[[Confusion], PerDraw], arms: Sequence[_Rows]) -> Callable[[Weights], PerArm]:
+    """All arms of a replicate in one matrix product: a row for each true class, predicted class and arm."""
+    num_classes = arms[0].probabilities.shape[1]
+    cells = [rows.labels.astype(np.int64) * num_classes + rows.probabilities.argmax(axis=1) for rows in arms]
+    place = np.concatenate([cell * len(arms) + arm for arm, cell in enumerate(cells)])
+    patients = np.tile(arms[0].patients, len(arms))
+    matrix = _sums_by(place, patients, shape=(num_classes**2 * len(arms), arms[0].num_patients))
 
-    def score(weights: Weights) -> PerDraw:
-        return finish((matrix @ weights).reshape(num_classes, num_classes, -1).astype(float))
+    def score(weights: Weights) -> PerArm:
+        confusion = (matrix @ weights).reshape(num_classes, num_classes, -1).astype(float)
+        return finish(confusion).reshape(len(arms), -1)
 
     return score
 
@@ -308,34 +332,40 @@ def _of_thresholds(rows: _Rows) -> Callable[[Weights], PerDraw]:
     return _macro(_auroc, replace(rows, labels=truth.astype(float), probabilities=above))
 
 
-_Prepare = dict[str, Callable[[_Rows], Callable[[Weights], PerDraw]]]
+_PrepareArm = Callable[[_Rows], Callable[[Weights], PerDraw]]
+_PrepareArms = Callable[[Sequence[_Rows]], Callable[[Weights], PerArm]]
 
-_SINGLE_LABEL: _Prepare = {
+
+def _each(prepare: _PrepareArm) -> _PrepareArms:
+    return partial(_one_by_one, prepare)
+
+
+_SINGLE_LABEL: dict[str, _PrepareArms] = {
     "accuracy": partial(_decisions, _accuracy),
     "balanced_accuracy": partial(_decisions, _balanced_accuracy),
     "macro_f1": partial(_decisions, _macro_f1),
     "matthews_correlation": partial(_decisions, _matthews_correlation),
     "cohen_kappa": partial(_decisions, _cohen_kappa),
-    "macro_auroc": partial(_macro, _auroc),
-    "nll": partial(_mean, "nll", "single_label"),
-    "brier": partial(_mean, "brier", "single_label"),
+    "macro_auroc": _each(partial(_macro, _auroc)),
+    "nll": _each(partial(_mean, "nll", "single_label")),
+    "brier": _each(partial(_mean, "brier", "single_label")),
 }
 
-_PREPARE: dict[Task, _Prepare] = {
+_PREPARE: dict[Task, dict[str, _PrepareArms]] = {
     "single_label": _SINGLE_LABEL,
     "ordinal": {
         **_SINGLE_LABEL,
         "quadratic_weighted_kappa": partial(_decisions, _quadratic_weighted_kappa),
         "mean_absolute_grade_error": partial(_decisions, _mean_absolute_grade_error),
-        "ranked_probability_score": partial(_mean, "ranked_probability_score", "ordinal"),
-        "threshold_auroc": _of_thresholds,
+        "ranked_probability_score": _each(partial(_mean, "ranked_probability_score", "ordinal")),
+        "threshold_auroc": _each(_of_thresholds),
     },
     "multi_label": {
-        "accuracy": partial(_mean, "accuracy", "multi_label"),
-        "macro_f1": _macro_f1_of_labels,
-        "macro_auroc": partial(_macro, _auroc),
-        "macro_average_precision": partial(_macro, _average_precision),
-        "nll": partial(_mean, "nll", "multi_label"),
-        "brier": partial(_mean, "brier", "multi_label"),
+        "accuracy": _each(partial(_mean, "accuracy", "multi_label")),
+        "macro_f1": _each(_macro_f1_of_labels),
+        "macro_auroc": _each(partial(_macro, _auroc)),
+        "macro_average_precision": _each(partial(_macro, _average_precision)),
+        "nll": _each(partial(_mean, "nll", "multi_label")),
+        "brier": _each(partial(_mean, "brier", "multi_label")),
     },
 }

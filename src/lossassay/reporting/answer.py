@@ -24,7 +24,7 @@ from lossassay.reporting.words import (
     verdict_word,
     with_unit,
 )
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _REASONS = {
     "value and gradient are equal for every label": "reason.same_function",

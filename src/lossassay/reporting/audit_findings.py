@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from lossassay.catalogue.audit_codes import stops
 from lossassay.reporting.messages import Messages
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 
 @dataclass(frozen=True, kw_only=True)

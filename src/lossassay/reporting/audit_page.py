@@ -19,8 +19,8 @@ from lossassay.reporting.gallery import data_uri
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.page import asset, templates
 from lossassay.reporting.words import breakable
-from lossassay.study.audit_pictures import PAIRED, AuditImage, AuditPictures
-from lossassay.study.auditing import AuditResult
+from lossassay.study.auditing.audit import AuditResult
+from lossassay.study.auditing.pictures import PAIRED, AuditImage, AuditPictures
 
 _MOST_NAMES = 20  # file names of one finding
 

@@ -13,7 +13,7 @@ from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.tables import Cell, Table
 from lossassay.reporting.words import arm, arm_names, capital, level, metric_name, verdict_word
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 BASELINE = "classical baseline"
 # As biomarkers.noisy_views draws them.

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import arm, metric_name, with_unit
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _ORDER = ("failed", "passed", "not applicable")
 _STATUS = {"failed": "check.failed", "passed": "check.passed", "not applicable": "check.not_applicable"}

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import arm, metric_name
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 
 def controls(results: StudyResults, m: Messages) -> list[Markup]:

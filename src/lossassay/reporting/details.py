@@ -8,7 +8,7 @@ from markupsafe import Markup
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import scope
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 Facts = list[tuple[Markup, Markup | str]]
 

@@ -18,7 +18,7 @@ from lossassay.reporting.words import (
     scope,
     with_unit,
 )
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _RULES = {"fixed": "evidence.rule.fixed", "planned": "evidence.rule.planned", "anytime": "evidence.rule.anytime"}
 _METHODS = {
@@ -43,6 +43,7 @@ def stated(results: StudyResults, m: Messages) -> list[tuple[str, str | Markup]]
         (m.text("evidence.compared"), _compared(first["compare"], m)),
         (m.text("evidence.alpha"), formatting.setting(first["alpha"])),
         (m.text("evidence.replicates"), _replicates(first, m)),
+        *([(m.text("evidence.tuned"), first["tuning"])] if first.get("tuning") else []),
     ]
 
 

@@ -11,8 +11,8 @@ import polars as pl
 from markupsafe import Markup
 from PIL import Image
 
-from lossassay.biomarkers.explanation import ExplainedImage, Explanation, Measure
-from lossassay.biomarkers.map_statistics import MapStatistic
+from lossassay.biomarkers.heatmaps.explanation import ExplainedImage, Explanation, Measure
+from lossassay.biomarkers.heatmaps.map_statistics import MapStatistic
 from lossassay.errors import OutFolderError
 from lossassay.reporting import formatting, palette
 from lossassay.reporting.heatmap_pictures import as_uri, picture

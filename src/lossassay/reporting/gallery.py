@@ -11,7 +11,7 @@ from PIL import Image
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import breakable
-from lossassay.study.results import Gallery, StudyResults
+from lossassay.study.folder.results import Gallery, StudyResults
 
 _QUALITY = 80  # WebP; a 64 px image takes about 1 kB
 _LARGEST_SHEET = 160  # images of all classes together, so that the page stays small

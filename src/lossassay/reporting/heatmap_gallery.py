@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from lossassay.biomarkers.explanation import ExplainedImage
-from lossassay.biomarkers.gallery_file import read_gallery
+from lossassay.biomarkers.heatmaps.explanation import ExplainedImage
+from lossassay.biomarkers.heatmaps.gallery_file import read_gallery
 from lossassay.reporting import formatting
 from lossassay.reporting.heatmap_pictures import as_uri, small_picture
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import arm, breakable
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _KINDS = ("right", "wrong", "undecided")
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
-from lossassay.biomarkers.explanation import ExplainedImage
-from lossassay.biomarkers.gallery_file import strongest_place
+from lossassay.biomarkers.heatmaps.explanation import ExplainedImage
+from lossassay.biomarkers.heatmaps.gallery_file import strongest_place
 from lossassay.reporting.heatmap_colours import Array, viridis
 
 _QUALITY = 85  # WebP

@@ -12,7 +12,7 @@ from lossassay.reporting.bibliography import ENTRIES
 from lossassay.reporting.details import exams_of_images
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import averaged_over, level, metric_name, scope, with_unit
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lossassay.biomarkers.decisions.operating_points import RULES, OperatingPoint
 from lossassay.biomarkers.model_card import CardFacts, Yardstick
-from lossassay.biomarkers.operating_points import RULES, OperatingPoint
 from lossassay.errors import OutFolderError
 from lossassay.reporting import formatting, palette
 from lossassay.reporting.messages import Messages, load_messages

@@ -35,7 +35,7 @@ from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.figures import DrawnFigure, write_figures
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.words import level
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 
 def write_report(results: StudyResults, *, progress: Callable[[str], None] | None = None) -> Path:

@@ -13,7 +13,7 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.words import arm, arm_names, breakable, metric_name, metric_title, with_unit
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 Cell = str | Markup
 

@@ -11,7 +11,7 @@ from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.tables import Cell, Table
 from lossassay.reporting.words import arm, arm_names, level, metric_name, unit_of_difference, verdict_word
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 
 @dataclass(frozen=True, kw_only=True)

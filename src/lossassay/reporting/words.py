@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 VERDICT_ORDER = ("better", "worse", "equivalent", "undecided", "same function")
 _VERDICTS = {

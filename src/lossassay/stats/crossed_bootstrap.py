@@ -159,13 +159,15 @@ def _patient_weights(num_patients: int, draws: int, seed: int, block: int) -> We
 
 
 class _Means:
-    """Means over drawn replicates, with the same draws of replicates for whatever is averaged."""
+    """Means over drawn replicates, with the same draws of replicates for all arms and pairs."""
 
     def __init__(self, scores: DrawnScores) -> None:
         self.scores = scores
         random = np.random.default_rng(np.random.SeedSequence(scores.seed, spawn_key=(1,)))
         self._uniform = random.random((len(scores.drawn), len(scores.observed)))
         self._counts: dict[int, Int[Array, "draws replicates"]] = {}
+        self._of_arms: dict[tuple[int, bytes], PerDraw] = {}
+        self._defined = [np.packbits(np.isfinite(scores.drawn[..., arm])) for arm in range(scores.observed.shape[1])]
 
     def counts(self, num_replicates: int) -> Int[Array, "draws replicates"]:
         """Return how often each of so many replicates is drawn, when as many are drawn as there are."""
@@ -177,7 +179,23 @@ class _Means:
             self._counts[num_replicates] = found.reshape(draws, num_replicates)
         return self._counts[num_replicates]
 
-    def __call__(self, values: Float[Array, "draws replicates"], present: Bool[Array, " replicates"]) -> PerDraw:
+    def difference(self, a: int, b: int, present: Bool[Array, " replicates"]) -> PerDraw:
+        """Return the mean of each draw of arm a minus arm b.
+
+        Where both are defined in the same draws and replicates, that is the difference of their own means.
+        """
+        if np.array_equal(self._defined[a], self._defined[b]):
+            return self.arm(a, present) - self.arm(b, present)
+        return self._of(self.scores.drawn[..., a] - self.scores.drawn[..., b], present)
+
+    def arm(self, arm: int, present: Bool[Array, " replicates"]) -> PerDraw:
+        """Return the mean of each draw of one arm."""
+        key = (arm, present.tobytes())
+        if key not in self._of_arms:
+            self._of_arms[key] = self._of(self.scores.drawn[..., arm], present)
+        return self._of_arms[key]
+
+    def _of(self, values: Float[Array, "draws replicates"], present: Bool[Array, " replicates"]) -> PerDraw:
         """Return the mean of each draw over replicates drawn from those present.
 
         Where a value is undefined in a draw, because a class has no weight there, its replicate is left out of that
@@ -196,7 +214,7 @@ def _difference(means_of: _Means, pair: tuple[int, int], alpha: float, family_si
     (a, b), scores = pair, means_of.scores
     observed = scores.observed[:, a] - scores.observed[:, b]
     present = np.asarray(np.isfinite(observed))
-    means = means_of(scores.drawn[..., a] - scores.drawn[..., b], present)
+    means = means_of.difference(a, b, present)
     means = means[np.isfinite(means)]
     tail = alpha / (2 * family_size)
     low, high = np.quantile(means, [tail, 1 - tail]) if len(means) > 1 else (np.nan, np.nan)
@@ -218,7 +236,7 @@ def _probability_best(means_of: _Means, higher_is_better: bool) -> Float[Array, 
     """Return each arm's share of the draws in which it is best; equal bests share a draw."""
     scores = means_of.scores
     present = np.asarray(np.isfinite(scores.observed).all(axis=1))
-    means = np.stack([means_of(scores.drawn[..., arm], present) for arm in range(scores.observed.shape[1])], axis=1)
+    means = np.stack([means_of.arm(arm, present) for arm in range(scores.observed.shape[1])], axis=1)
     means = means[np.isfinite(means).all(axis=1)]
     if not len(means):
         return np.full(means.shape[1], np.nan)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from lossassay import stats
+from lossassay.study.folder.results import StudyResults, load_results
+from lossassay.study.folder.whole_files import explained, write_json
 from lossassay.study.presets import PAPER, PAPER_HARDWARE, PAPER_LOSSES, PAPER_SOFTWARE
-from lossassay.study.results import StudyResults, load_results
-from lossassay.study.whole_files import explained, write_json
 
 
 def add_paper(folder: Path, which: str) -> dict[str, Any]:

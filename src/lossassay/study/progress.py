@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lossassay.study.plan import Plan
+from lossassay.study.planning.plan import Plan
 
 
 def _warn(text: str) -> None:

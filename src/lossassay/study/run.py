@@ -5,19 +5,19 @@ from pathlib import Path
 from lossassay.config import Study
 from lossassay.data.cache import ImageCache, open_cache
 from lossassay.executors.choice import LOCAL, Executor
-from lossassay.study.analyse import analyse
-from lossassay.study.audit_store import audit_of_study, refuse_invalid
-from lossassay.study.executor import check_executor
-from lossassay.study.gallery import write_gallery
-from lossassay.study.leases import ANALYSIS, START, Leases
-from lossassay.study.machine import default_workers
-from lossassay.study.out_folder import engine_of, prepare_folder, write_folder
-from lossassay.study.outlook import outlook, refuse
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.analysis.analyse import analyse
+from lossassay.study.analysis.outlook import outlook, refuse
+from lossassay.study.auditing.store import audit_of_study, refuse_invalid
+from lossassay.study.folder.gallery import write_gallery
+from lossassay.study.folder.leases import ANALYSIS, START, Leases
+from lossassay.study.folder.store import Store
+from lossassay.study.planning.machine import default_workers
+from lossassay.study.planning.plan import Plan, make_plan
 from lossassay.study.progress import Progress
-from lossassay.study.store import Store
-from lossassay.study.training import train_missing
-from lossassay.study.tuning_store import TuningStore
+from lossassay.study.training.executor import check_executor
+from lossassay.study.training.out_folder import engine_of, prepare_folder, write_folder
+from lossassay.study.training.training import train_missing
+from lossassay.study.tuning.store import TuningStore
 
 
 def run_study(

@@ -5,9 +5,9 @@ from typing import Any
 
 from lossassay.config import Study
 from lossassay.data.cache import open_cache
-from lossassay.study.bench import Bench, read_bench, write_bench
-from lossassay.study.describe import plan_as_data
-from lossassay.study.plan import Plan, make_plan
+from lossassay.study.planning.bench import Bench, read_bench, write_bench
+from lossassay.study.planning.describe import plan_as_data
+from lossassay.study.planning.plan import Plan, make_plan
 from tests.study.helpers import small_study
 
 LEARNING_RATE = {"learning_rate": [1e-4, 1e-1, "log"]}

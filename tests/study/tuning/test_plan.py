@@ -16,10 +16,10 @@ from lossassay.config import Study, parse_study
 from lossassay.data.cache import open_cache
 from lossassay.data.grouping import exam_numbers, group_numbers
 from lossassay.errors import DataError, LabelError, StudyFileError
-from lossassay.study.describe import plan_as_data
-from lossassay.study.estimate import estimate
-from lossassay.study.fitting import check_class_counts
-from lossassay.study.plan import Plan
+from lossassay.study.planning.describe import plan_as_data
+from lossassay.study.planning.estimate import estimate
+from lossassay.study.planning.fitting import check_class_counts
+from lossassay.study.planning.plan import Plan
 from lossassay.study.tuning import jobs as tuning_jobs
 from tests.study.helpers import SMALL_MODEL
 from tests.study.tuning.helpers import planned, tuned_study

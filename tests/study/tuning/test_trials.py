@@ -11,9 +11,9 @@ import pytest
 
 from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord
-from lossassay.study.bench import Bench, read_trial
+from lossassay.study.planning.bench import Bench, read_trial
+from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import Trial, choose, run_job
-from lossassay.study.tuning_store import TuningStore
 from tests.study.tuning.helpers import bench_of, tuned_study
 
 Whole = tuple[Bench, dict[str, Any], pl.DataFrame]

@@ -17,17 +17,17 @@ import pytest
 from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
-from lossassay.study.bench import read_bench, read_run
-from lossassay.study.context import read_context
-from lossassay.study.leases import Leases
+from lossassay.study.analysis.context import read_context
+from lossassay.study.analysis.runs import RunReader
+from lossassay.study.analysis.stopping import Stages
+from lossassay.study.folder.leases import Leases
+from lossassay.study.folder.results import read_plan
+from lossassay.study.folder.store import Store
+from lossassay.study.planning.bench import read_bench, read_run
 from lossassay.study.progress import Progress
-from lossassay.study.results import read_plan
-from lossassay.study.runs import RunReader
-from lossassay.study.stopping import Stages
-from lossassay.study.store import Store
 from lossassay.study.tuning.look import NO_OPTUNA, TuningLook
+from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import run_job
-from lossassay.study.tuning_store import TuningStore
 from tests.study.tuning.helpers import bench_of, tuned_study
 from tests.study.tuning.test_trials import TIMELESS
 
@@ -92,7 +92,7 @@ def test_untuned_runs_are_those_of_a_study_without_tuning(tuned: Path, images: P
     plain = study(images).model_copy(update={"tuning": None})
     bench, store = bench_of(plain, tmp_path / "out"), Store(tmp_path / "out")
     entry = bench.plan["runs"][0]
-    from lossassay.study.worker import do_job
+    from lossassay.study.training.worker import do_job
 
     do_job({"id": entry["id"]}, store, bench, lambda message: None)
     own, ours = store.predictions(entry["id"], "test"), Store(tuned).predictions(entry["id"], "test")

@@ -18,7 +18,7 @@ from lossassay.reporting.charts.quality import confusion, reliability, roc
 from lossassay.reporting.charts.training import curves_accuracy, curves_loss
 from lossassay.reporting.charts.tuning import tuning_best, tuning_choices, tuning_rate
 from lossassay.reporting.messages import Messages
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 __all__ = ["FIGURES", "Figure"]
 

@@ -22,7 +22,7 @@ from lossassay.reporting.charts.common import (
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import arm_colours, role
 from lossassay.reporting.words import arm_names, capital, level, metric_title
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 50, 10, 9
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")

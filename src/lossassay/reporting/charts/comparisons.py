@@ -21,7 +21,7 @@ from lossassay.reporting.words import (
     verdict_word,
     with_unit,
 )
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _VERDICT_COLOURS = ("blue", "vermillion", "green", "grey", "ink")
 _VERDICT_SHAPES = ("triangle-right", "triangle-left", "square", "circle", "diamond")

@@ -10,7 +10,7 @@ from lossassay.reporting.charts.common import WIDTH_PX, Figure, inline, row_labe
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import level, metric_title
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 50, 10, 9
 

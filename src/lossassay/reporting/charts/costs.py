@@ -20,7 +20,7 @@ from lossassay.reporting.charts.common import (
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import arm_names
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _MIB = 2**20
 _PANEL_PX = 262

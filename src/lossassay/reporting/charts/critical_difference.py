@@ -8,7 +8,7 @@ import polars as pl
 from lossassay.reporting.charts.common import WIDTH_PX, Figure, inline, row_labels, row_position
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
-from lossassay.study.compare_tables import DataSets
+from lossassay.study.scores.tables import DataSets
 
 _ROW_PX, _LIFT_PX, _DROP_PX = 46, 10, 9
 

@@ -18,7 +18,7 @@ from lossassay.reporting.words import (
     verdict_word,
     with_unit,
 )
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _OPPOSITE = {"better": "worse", "worse": "better"}
 _SYMBOLS = {

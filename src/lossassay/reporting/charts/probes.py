@@ -18,7 +18,7 @@ def probes(found: Sequence[Mapping[str, Any]], messages: Messages) -> Figure | N
     """Draw the score of every probe that has one.
 
     Args:
-        found: Probes as plain data, as in `lossassay.study.auditing.AuditResult`.
+        found: Probes as plain data, as in `lossassay.study.auditing.audit.AuditResult`.
         messages: Sentences.
     """
     scored = [probe for probe in found if probe.get("score") is not None]

@@ -18,7 +18,7 @@ from lossassay.reporting.charts.common import (
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import arm_names
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _ROC_PANELS = 6  # classes drawn; with more, those with the lowest area under the curve
 _NUMBERS_UP_TO = 10  # classes; with more, the cells carry no numbers

@@ -10,7 +10,7 @@ from lossassay.reporting.charts.common import PANEL_PX, Figure, by_order, inline
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import arm_names
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _FEW_EPOCHS = 3  # up to here the line also gets points: one epoch alone draws no line
 

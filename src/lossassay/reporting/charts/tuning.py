@@ -20,7 +20,7 @@ from lossassay.reporting.charts.common import (
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.palette import role
 from lossassay.reporting.words import arm_names, level, metric_name, metric_title
-from lossassay.study.results import StudyResults
+from lossassay.study.folder.results import StudyResults
 
 _HEIGHT_PX, _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 240, 46, 10, 9
 _EDGE = 5  # % of a range, as the check takes it

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from lossassay.errors import LossassayError, UnfinishedError
-from lossassay.study.leases import analysis_turn
+from lossassay.study.folder.leases import analysis_turn
 from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy
 from lossassay.study.tracking.send import track_study

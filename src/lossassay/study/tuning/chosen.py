@@ -6,7 +6,7 @@ from typing import Any
 
 from lossassay.errors import OutFolderError
 from lossassay.study.tuning.space import with_parameters
-from lossassay.study.tuning_store import TuningStore
+from lossassay.study.tuning.store import TuningStore
 
 
 def chosen_settings(folder: Path, job_id: str) -> dict[str, Any]:

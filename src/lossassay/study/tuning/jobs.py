@@ -11,7 +11,7 @@ from lossassay.data.split import Split
 from lossassay.engine.seeds import Seeds, derive
 from lossassay.engine.spec import EngineChoice, RunSpec
 from lossassay.errors import DataError
-from lossassay.study.run_names import name_of, run_facts
+from lossassay.study.planning.run_names import name_of, run_facts
 from lossassay.study.tuning.halving import budget_epochs
 from lossassay.study.tuning.space import own_settings, ranges_of
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from lossassay.errors import OutFolderError
-from lossassay.study.leases import Leases
+from lossassay.study.folder.leases import Leases
 from lossassay.study.tuning.jobs import has_optuna
 from lossassay.study.tuning.storage import OptunaFile
-from lossassay.study.tuning_store import TuningStore
+from lossassay.study.tuning.store import TuningStore
 
 _FILE = "optuna"  # what the lease is for
 NO_OPTUNA = (

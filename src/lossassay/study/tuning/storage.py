@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config.tuning_space import Range
-from lossassay.study.tuning_store import TuningStore
-from lossassay.study.whole_files import explained
+from lossassay.study.folder.whole_files import explained
+from lossassay.study.tuning.store import TuningStore
 
 FILE = "tuning.sqlite3"
 _JOB = "lossassay job"
@@ -67,7 +67,7 @@ class TreeSampler:
 
 
 class OptunaFile:
-    """OUT/tuning.sqlite3: one study of optuna for each finished job, made from what `tuning_store` keeps.
+    """OUT/tuning.sqlite3: one study of optuna for each finished job, made from what `study.tuning.store` keeps.
 
     Args:
         folder: The out folder.

@@ -10,11 +10,11 @@ from typing import Any
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord, Partial
-from lossassay.study.bench import Bench, read_trial
-from lossassay.study.store import Store
+from lossassay.study.folder.store import Store
+from lossassay.study.planning.bench import Bench, read_trial
 from lossassay.study.tuning.halving import better, ranking, rungs
 from lossassay.study.tuning.space import trial_parameters
-from lossassay.study.tuning_store import TuningStore
+from lossassay.study.tuning.store import TuningStore
 
 OnEpoch = Callable[[int, EpochRecord], None]  # number of the trial, and its last epoch
 

@@ -1,0 +1,1 @@
+"""Features over several visits of the same patients."""

@@ -1,0 +1,1 @@
+"""Calibrated probabilities and decisions of one run."""

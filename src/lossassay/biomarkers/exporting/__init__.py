@@ -1,0 +1,1 @@
+"""A run written out for other programs."""

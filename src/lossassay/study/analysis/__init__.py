@@ -1,0 +1,1 @@
+"""From stored runs to intervals, verdicts, checks and tables."""

@@ -1,0 +1,1 @@
+"""The out folder: whole files, leases, runs on disk, tables read back."""

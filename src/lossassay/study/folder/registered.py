@@ -1,0 +1,110 @@
+"""What a study stated before its first run, and what was changed later."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lossassay.config import Study
+from lossassay.config.schema import SplitConfig, TuningConfig
+from lossassay.study.folder.whole_files import write_json
+
+_FILE = "registered.json"
+_KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates", "split", "tuning")
+_DRAWN = "hold-out"  # also of folders that were made before there were other kinds
+_TUNING_OF_SCOPE = {"nested": "in every replicate", "once": "once for all replicates"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """The evidence rule as first stated.
+
+    Args:
+        first: Rule by key, before the first run.
+        now: Rule by key, of the last start.
+        changes: In words, in the order in which they were made.
+        exploratory: More than the margin was changed after the study had been finished and could be read.
+        finished: The study as it stands now was finished once.
+    """
+
+    first: dict[str, Any]
+    now: dict[str, Any]
+    changes: tuple[str, ...] = ()
+    exploratory: bool = False
+    finished: bool = False
+
+
+def register(folder: Path, study: Study, metric: str) -> Registered:
+    """Write down the rule before the first run; at a later start write down what is not the same any more.
+
+    Args:
+        folder: The out folder.
+        study: As resolved.
+        metric: The primary yardstick.
+    """
+    rule = _rule(study, metric)
+    if not (folder / _FILE).is_file():
+        found = Registered(first=rule, now=rule)
+    else:
+        known = read_registered(folder)
+        before = {"split": _DRAWN, "tuning": rule["tuning"]} | known.now
+        changed = [key for key in _KEYS if before.get(key) != rule[key]]
+        changes = [_in_words(key, before.get(key), rule[key]) for key in changed]
+        found = Registered(
+            first=known.first,
+            now=rule,
+            changes=(*known.changes, *changes),
+            exploratory=known.exploratory or (known.finished and bool(set(changed) - {"margin"})),
+            finished=known.finished and not changes,
+        )
+    write_json(folder / _FILE, asdict(found))
+    return found
+
+
+def mark_finished(folder: Path) -> None:
+    """Write down that the study, as it stands now, has all the runs that it needs."""
+    known = read_registered(folder)
+    if known.first and not known.finished:
+        write_json(folder / _FILE, asdict(known) | {"finished": True})
+
+
+def read_registered(folder: Path) -> Registered:
+    """Read what was written down; empty for a folder of an earlier version."""
+    path = folder / _FILE
+    if not path.is_file():
+        return Registered(first={}, now={})
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Registered(**(stored | {"changes": tuple(stored["changes"])}))
+
+
+def _rule(study: Study, metric: str) -> dict[str, Any]:
+    evidence = study.evidence.model_dump(mode="json").items()
+    stated = {key: value for key, value in evidence if key in _KEYS and key != "metric"}
+    in_words = {"split": _split_in_words(study.data.split), "tuning": _tuning_in_words(study.tuning)}
+    return {"metric": metric} | stated | in_words
+
+
+def _split_in_words(split: SplitConfig) -> str:
+    """Name the kind, on which the meaning of a verdict rests; shares are no part of it."""
+    if split.kind == "cross_validation":
+        return f"cross-validation with {split.folds} folds"
+    words = {"holdout": _DRAWN, "leave_one_out": "one site left out", "time": "the newest tested"}
+    return words[split.kind]
+
+
+def _tuning_in_words(tuning: TuningConfig | None) -> str | None:
+    """Say what is chosen, how often and with what budget: a verdict is about arms that were tuned so."""
+    if tuning is None:
+        return None
+    ranges = ", ".join(f"{name} {json.dumps(span)}" for name, span in sorted(tuning.space.items()))
+    return f"{tuning.trials} trials of each arm, {_TUNING_OF_SCOPE[tuning.scope]}: {ranges}"
+
+
+def _in_words(key: str, before: Any, now: Any) -> str:
+    return f"{key}: {_value(before)}, later {_value(now)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value['min']} to {value['max']}" if isinstance(value, dict) else str(value)

@@ -1,0 +1,1 @@
+"""What will be run, decided before the first run and written down."""

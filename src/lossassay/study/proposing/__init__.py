@@ -1,0 +1,1 @@
+"""Looks at data and proposes a study, losses, a plan in words."""

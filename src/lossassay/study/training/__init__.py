@@ -1,0 +1,1 @@
+"""Who trains what is missing, here, beside other processes, or on a cluster."""
