@@ -21,7 +21,17 @@ from benchmarks.evidence_tables import table
 from benchmarks.runner import ROOT, newest
 
 MEDICAL = ("near_duplicates", "audit_cost", "dicom_reading", "feature_quality", "extraction")
-IN_TURN = ("training", "loading", "whole_study", "waiting", "growth", "loss_cost", "many_runs", "ray_overhead", *MEDICAL)
+IN_TURN = (
+    "training",
+    "loading",
+    "whole_study",
+    "waiting",
+    "growth",
+    "loss_cost",
+    "many_runs",
+    "ray_overhead",
+    *MEDICAL,
+)
 TRIALS = ("step", "stacking")  # what was tried on the way; run by name only
 BENCHMARKS = (*IN_TURN, *TRIALS)
 PAGE = ROOT / "docs" / "performance.md"

@@ -82,11 +82,13 @@ def with_tuning(
         "rate_tuned": True,
         "rate_winners": winners(frames["tuning_sensitivity"]),
     }
+    words = '20 trials of each arm, in every replicate: learning_rate "auto"'
+    registered = results.facts["registered"] | {"tuning": words}
     return dataclasses.replace(
         results,
         study=study,
         tables=results.tables | frames,
-        facts=results.facts | {"tuning": base | facts},
+        facts=results.facts | {"tuning": base | facts, "registered": registered},
     )
 
 
