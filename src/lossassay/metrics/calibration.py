@@ -60,7 +60,8 @@ def calibration_error(bins: ReliabilityBins) -> float:
 def _equal_mass(confidence: Float[Array, " n"], came_true: Bool[Array, " n"], bins: int) -> ReliabilityBins:
     order = np.lexsort((came_true, confidence))  # by outcome too: then even rounding does not depend on the rows' order
     confidence, came_true = confidence[order].astype(float), came_true[order].astype(float)
-    _values, group, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    group = np.cumsum(np.diff(confidence, prepend=np.nan) != 0) - 1  # of equal ones; nan differs from all
+    sizes = np.bincount(group)
     middle_rank = np.cumsum(sizes) - sizes / 2
     bin_of_group = np.minimum((middle_rank * bins / max(1, len(confidence))).astype(int), bins - 1)
     starts = np.flatnonzero(np.diff(bin_of_group[group], prepend=-1))

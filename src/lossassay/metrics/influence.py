@@ -12,9 +12,20 @@ from lossassay.metrics.calibration import reliability_bins
 from lossassay.metrics.decisions import confusion_counts, grade_gaps
 from lossassay.metrics.ranks import _tie_groups, above_thresholds
 from lossassay.metrics.scores import _SMALLEST, ranked_probability_scores
-from lossassay.metrics.shapes import Array, Counts, Labels, Probabilities, check_shapes, is_known, is_true, ratio
+from lossassay.metrics.shapes import (
+    Array,
+    Counts,
+    IsTrue,
+    Labels,
+    Probabilities,
+    check_shapes,
+    is_known,
+    is_true,
+    ratio,
+)
 
 PerRow = Float[Array, " rows"]
+PerRowAndClass = Float[Array, "rows classes"]
 OfCells = Float[Array, "true predicted"]
 
 
@@ -160,21 +171,22 @@ def _brier(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
 
 
 def _macro_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    truth = is_true(labels, probabilities.shape[1])
-    return _mean_over_classes([_auroc(*column) for column in zip(truth.T, probabilities.T, strict=True)], len(truth))
+    return _mean_over_classes(_auroc(is_true(labels, probabilities.shape[1]), probabilities))
 
 
-def _auroc(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
+def _auroc(truth: IsTrue, scores: Probabilities) -> PerRowAndClass:
     """Placements less their mean (DeLong et al. 1988, Biometrics 44:837), each class by its share of the rows."""
-    order, first, last = (places[:, 0] for places in _tie_groups(scores[:, None]))
-    positives = np.append(0, truth[order].cumsum())
-    here = truth[order]
-    wins_positive = (first + last + 1 - positives[first] - positives[last + 1]) / 2  # negatives below, ties half
-    wins_negative = positives[-1] - (positives[first] + positives[last + 1]) / 2
+    order, first, last = _tie_groups(scores)
+    here = np.take_along_axis(truth, order, axis=0)
+    positives = np.concatenate([np.zeros((1, truth.shape[1]), dtype=np.int64), here.cumsum(axis=0)])
+    around = np.take_along_axis(positives, first, axis=0) + np.take_along_axis(positives, last + 1, axis=0)
+    wins_positive = (first + last + 1 - around) / 2  # negatives below, ties half
     count = positives[-1]
+    wins_negative = count - around / 2
     placement = np.where(here, ratio(wins_positive, len(truth) - count), ratio(wins_negative, count))
-    area = ratio(wins_positive[here].sum(), count * (len(truth) - count))
-    return _unsorted(len(truth) * ratio(placement - area, np.where(here, count, len(truth) - count)), order)
+    area = ratio(np.where(here, wins_positive, 0.0).sum(axis=0), count * (len(truth) - count))  # halves: exact
+    values = len(truth) * ratio(placement - area, np.where(here, count, len(truth) - count))
+    return _unsorted(values, order)
 
 
 def _ranked_probability_score(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
@@ -182,14 +194,13 @@ def _ranked_probability_score(labels: Labels, probabilities: Probabilities, task
 
 
 def _threshold_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    truth, above = above_thresholds(labels, probabilities)
-    return _mean_over_classes([_auroc(*column) for column in zip(truth.T, above.T, strict=True)], len(truth))
+    return _mean_over_classes(_auroc(*above_thresholds(labels, probabilities)))
 
 
 def _macro_average_precision(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
     truth = is_true(labels, probabilities.shape[1])
     columns = zip(truth.T, probabilities.T, strict=True)
-    return _mean_over_classes([_average_precision(*column) for column in columns], len(truth))
+    return _mean_over_classes(np.stack([_average_precision(*column) for column in columns], axis=1))
 
 
 def _average_precision(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
@@ -206,16 +217,18 @@ def _average_precision(truth: Bool[Array, " rows"], scores: PerRow) -> PerRow:
     return _unsorted(len(truth) * ratio(moved, here.sum()), order)
 
 
-def _unsorted(values: PerRow, order: Int[Array, " rows"]) -> PerRow:
-    result = np.empty(len(values))
-    result[order] = values
+def _unsorted(values: Float[Array, "..."], order: Int[Array, "..."]) -> Float[Array, "..."]:
+    result = np.empty(values.shape)
+    np.put_along_axis(result, order, values, axis=0)
     return result
 
 
-def _mean_over_classes(columns: list[PerRow], rows: int) -> PerRow:
+def _mean_over_classes(values: PerRowAndClass) -> PerRow:
     """Return the mean over the classes for which the yardstick is defined."""
-    defined = [column for column in columns if not np.isnan(column).any()]
-    return np.asarray(np.mean(defined, axis=0)) if defined else np.full(rows, np.nan)
+    defined = ~np.isnan(values).any(axis=0)
+    if not defined.any():
+        return np.full(len(values), np.nan)
+    return np.asarray(np.ascontiguousarray(values.T[defined]).mean(axis=0))
 
 
 def _ece(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:

@@ -58,9 +58,9 @@ def check_shapes(labels: Labels, probabilities: Probabilities, task: Task) -> No
 
 def ratio(part: Any, whole: Any) -> Float[Array, "..."]:
     """Return part / whole, and nan where the whole is 0."""
-    part, whole = np.broadcast_arrays(np.asarray(part, dtype=float), np.asarray(whole, dtype=float))
-    undefined = np.full(part.shape, np.nan)
-    return np.asarray(np.divide(part, whole, out=undefined, where=whole != 0))
+    whole = np.asarray(whole, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(whole == 0, np.nan, np.asarray(part, dtype=float) / whole))
 
 
 def mean_of_defined(values: Float[Array, " values"]) -> float:

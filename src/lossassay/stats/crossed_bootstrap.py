@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from lossassay.errors import DataError
 from lossassay.stats.intervals import Array
@@ -165,18 +165,18 @@ class _Means:
         self.scores = scores
         random = np.random.default_rng(np.random.SeedSequence(scores.seed, spawn_key=(1,)))
         self._uniform = random.random((len(scores.drawn), len(scores.observed)))
-        self._counts: dict[int, Int[Array, "draws replicates"]] = {}
+        self._counts: dict[int, Float[Array, "draws replicates"]] = {}
         self._of_arms: dict[tuple[int, bytes], PerDraw] = {}
         self._defined = [np.packbits(np.isfinite(scores.drawn[..., arm])) for arm in range(scores.observed.shape[1])]
 
-    def counts(self, num_replicates: int) -> Int[Array, "draws replicates"]:
+    def counts(self, num_replicates: int) -> Float[Array, "draws replicates"]:
         """Return how often each of so many replicates is drawn, when as many are drawn as there are."""
         if num_replicates not in self._counts:
             draws = len(self._uniform)
             cells = (self._uniform[:, :num_replicates] * num_replicates).astype(np.int64)
             cells += np.arange(draws)[:, None] * num_replicates
             found = np.bincount(cells.ravel(), minlength=draws * num_replicates)
-            self._counts[num_replicates] = found.reshape(draws, num_replicates)
+            self._counts[num_replicates] = found.reshape(draws, num_replicates).astype(float)
         return self._counts[num_replicates]
 
     def difference(self, a: int, b: int, present: Bool[Array, " replicates"]) -> PerDraw:
@@ -204,7 +204,7 @@ class _Means:
         counts, values = self.counts(int(np.count_nonzero(present))), values if present.all() else values[:, present]
         defined = np.isfinite(values)
         if defined.all() and present.any():
-            return np.asarray((counts * values).sum(axis=1) / counts.shape[1])
+            return np.asarray(np.einsum("dr,dr->d", counts, values) / counts.shape[1])
         whole = (counts * defined).sum(axis=1)
         total = (counts * np.where(defined, values, 0.0)).sum(axis=1)
         return np.asarray(np.divide(total, whole, out=np.full(len(values), np.nan), where=whole > 0))

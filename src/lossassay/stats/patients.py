@@ -9,6 +9,8 @@ from jaxtyping import Float, Int, Real
 from lossassay.errors import DataError
 from lossassay.stats.intervals import Array
 
+_SPARSE = 10  # times as many numbers as rows
+
 Influences = Sequence[tuple[Int[Array, " _"], Real[Array, " _"]]]
 """For each replicate the patient of each test row, and the row's influence value (of a pair: on a less that on b).
 
@@ -108,20 +110,33 @@ def _accumulate(influences: Influences) -> Iterator[_State]:
 
 def _total(influences: Influences) -> _State:
     """Return the sums after the last replicate: the bits of `_accumulate`, whose sums are made one by one."""
-    for replicate, (patients, psi) in enumerate(influences):
-        _check(replicate, patients, psi)
     present = [(patients, psi) for patients, psi in influences if len(psi)]
     if not present:
         return _State(sums=np.zeros(0), own_squares=0.0, count=0)
     sizes = np.array([len(psi) for _, psi in present])
-    names, places = np.unique(np.concatenate([patients for patients, _ in present]), return_inverse=True)
-    cells = np.repeat(np.arange(len(present)), sizes) * len(names) + places
-    own = np.bincount(cells, np.concatenate([psi for _, psi in present]), minlength=len(present) * len(names))
-    own = own.reshape(len(present), len(names)) / sizes[:, None]
+    rows, values = (np.concatenate(parts) for parts in zip(*present, strict=True))
+    if any(len(patients) != len(psi) for patients, psi in present) or not np.isfinite(values).all():
+        for replicate, (patients, psi) in enumerate(influences):
+            _check(replicate, patients, psi)
+    num_patients, places = _places(rows)
+    cells = np.repeat(np.arange(len(present)), sizes) * num_patients + places
+    own = np.bincount(cells, values, minlength=len(present) * num_patients)
+    own = own.reshape(len(present), num_patients) / sizes[:, None]
     own_squares = 0.0
     for of_replicate in own:
         own_squares += float(of_replicate @ of_replicate)
     return _State(sums=own.sum(axis=0), own_squares=own_squares, count=len(present))
+
+
+def _places(patients: Int[Array, " rows"]) -> tuple[int, Int[Array, " rows"]]:
+    """Return how many patients there are, and the place of each row's patient among them, by rising number."""
+    lowest, highest = int(patients.min()), int(patients.max())
+    if highest - lowest > _SPARSE * len(patients):  # numbers far apart: a table of all between them would be large
+        names, places = np.unique(patients, return_inverse=True)
+        return len(names), places
+    is_there = np.zeros(highest - lowest + 1, dtype=np.int64)
+    is_there[patients - lowest] = 1
+    return int(is_there.sum()), (np.cumsum(is_there) - 1)[patients - lowest]
 
 
 def _of_state(state: _State) -> tuple[float, float, float]:

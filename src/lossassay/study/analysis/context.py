@@ -105,6 +105,7 @@ def read_context(folder: Path) -> Context:
         raced = stages.race(table)
         for runs, looked in zip(table, raced.arm_replicates[0], strict=True):
             runs[looked:] = [None] * (len(runs) - looked)
+    reader.read_all([entry["id"] for entry in plan["runs"] if entry["id"] in there and _is_beside(entry)])
     counted = [run for of_replicate in zip(*table, strict=True) for run in of_replicate if isinstance(run, Run)]
     controls = {
         name: [reader(entry["id"]) for entry in plan["runs"] if entry["arm"] == arm and entry["id"] in there]
@@ -125,6 +126,11 @@ def read_context(folder: Path) -> Context:
         folder=folder,
         untuned=_untuned(plan, reader, there),
     )
+
+
+def _is_beside(entry: dict[str, Any]) -> bool:
+    """Whether a planned run is no run of an arm, but of a control or of an arm with the study's own settings."""
+    return entry["arm"] in CONTROL_ARMS.values() or bool(entry.get("untuned"))
 
 
 def _untuned(plan: dict[str, Any], reader: RunReader, there: set[str]) -> dict[str, list[Run]]:

@@ -1,7 +1,6 @@
 """A stored run as analysis sees it."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +12,6 @@ import polars as pl
 from lossassay import metrics
 from lossassay.engine.spec import Array
 from lossassay.study.folder.store import Store
-
-_READERS = 4  # threads that read runs
-_MANY = 64  # runs from which on threads are worth their start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +55,7 @@ class RunReader:
 
     def __call__(self, run_id: str) -> Run:
         """Return a run that is there."""
-        if run_id not in self._read:
-            self._read[run_id] = self._open(run_id, *self._stored(run_id))
+        self.read_all([run_id])
         return self._read[run_id]
 
     @cached_property
@@ -74,18 +69,15 @@ class RunReader:
         return numbers
 
     def read_all(self, run_ids: Sequence[str]) -> None:
-        """Read many runs, side by side, as most of the time goes into opening small files."""
-        unread = [run_id for run_id in run_ids if run_id not in self._read]
-        if len(unread) < _MANY:
-            return
-        _ = self._patient_of_row  # once, before the threads ask for it
-        with ThreadPoolExecutor(_READERS) as pool:
-            stored = pool.map(self._stored, unread)
-            for run_id, parts in zip(unread, stored, strict=True):
-                self._read[run_id] = self._open(run_id, *parts)
-
-    def _stored(self, run_id: str) -> tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]:
-        return self.store.facts(run_id), self.store.predictions(run_id, "test"), self.store.history(run_id)
+        """Read many runs, those of an arm together: opening small files one by one takes most of the time."""
+        by_arm: dict[str, list[str]] = {}
+        for run_id in run_ids:
+            if run_id not in self._read:
+                by_arm.setdefault(self._entries[run_id]["arm"], []).append(run_id)
+        for unread in by_arm.values():
+            tests, histories = self.store.predictions_of(unread, "test"), self.store.histories(unread)
+            for run_id in unread:
+                self._read[run_id] = self._open(run_id, self.store.facts(run_id), tests[run_id], histories[run_id])
 
     def _open(self, run_id: str, facts: dict[str, Any], test: pl.DataFrame, history: pl.DataFrame) -> Run:
         entry = self._entries[run_id]
