@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lossassay.study.planning.identity import find_identities, gradient_scales
 from tests.study.helpers import small_study
@@ -45,8 +46,17 @@ def test_a_penalty_that_reaches_no_score_is_another_function() -> None:
     assert relation_of(CROSS_ENTROPY, {"loss": "final_layer_penalty"})[0] == "different"
 
 
-def test_gradient_scales_are_those_of_the_first_epoch_at_scores_of_zero() -> None:
+def test_gradient_scales_are_those_of_the_first_epoch_at_the_first_scores() -> None:
     arm = {"loss": [{"name": "categorical_crossentropy"}, {"name": "brier", "weight": 0.0}], "name": "sum"}
     scales = gradient_scales(small_study("digits", arms=[CROSS_ENTROPY, arm]), LABELS, 3)
     assert scales["sum"] == pytest.approx(scales["categorical_crossentropy"])
     assert scales["sum"] == pytest.approx(np.sqrt(2 / 3))  # p - t at p = 1/3
+
+
+def test_gradient_scales_are_taken_where_the_thresholds_of_the_last_layer_start() -> None:
+    """At scores of 0 every grade of a cumulative link but the outer ones has a probability of 0."""
+    arms = [CROSS_ENTROPY, {"loss": "cumulative_link"}]
+    before = torch.random.get_rng_state()
+    scales = gradient_scales(small_study("digits", arms=arms), LABELS, 3)
+    assert 0.3 < scales["cumulative_link"] / scales["categorical_crossentropy"] < 3
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -12,6 +12,7 @@ from lossassay.catalogue.arm_losses import spec_of
 from lossassay.catalogue.loss_spec import Task
 from lossassay.config import ArmConfig, Study
 from lossassay.engine.spec import Array
+from lossassay.models.heads import make_head
 
 Relation = Literal["same function", "same loss, other training", "proportional", "different"]
 
@@ -56,14 +57,15 @@ def find_identities(study: Study, labels: Array, num_classes: int) -> list[Ident
 
 
 def gradient_scales(study: Study, labels: Array, num_classes: int) -> dict[str, float]:
-    """Return for each arm the mean norm of the gradient by the scores where all scores are 0, in the first epoch.
+    """Return for each arm the mean norm of the gradient by the scores that its last layer starts with, in epoch 1.
 
-    That is where a network with a small last layer starts. A loss whose gradient is four times larger there trains
-    like a learning rate that is four times larger (for optimisers that do not divide the scale out, as Adam does).
+    These are the scores of features that are 0: all 0, but for layers whose thresholds start apart. A network with a
+    small last layer starts there. A loss whose gradient is four times larger there trains like a learning rate that is
+    four times larger (for optimisers that do not divide the scale out, as Adam does).
     """
     scales = {}
     for arm in study.arms:
-        _value, gradients = _value_and_gradients(arm, labels, num_classes, spread=0.0, epoch=1, epochs=1)
+        _value, gradients = _value_and_gradients(arm, labels, num_classes, spread=None, epoch=1, epochs=1)
         scales[arm.name] = float(gradients[0].norm(dim=-1).mean()) * len(gradients[0])
     return scales
 
@@ -80,21 +82,21 @@ def _probe(study: Study, arm: ArmConfig, labels: Array, num_classes: int) -> tup
 
 
 def _value_and_gradients(
-    arm: ArmConfig, labels: Array, num_classes: int, *, spread: float, epoch: int, epochs: int
+    arm: ArmConfig, labels: Array, num_classes: int, *, spread: float | None, epoch: int, epochs: int
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Value of each example, and gradients of their mean by the scores and by all else that is learnt.
 
-    The scores are random, with this standard deviation.
+    The scores are random, with this standard deviation; None: those that the last layer starts with.
     """
     rows = torch.from_numpy(labels[:: max(1, len(labels) // _ROWS)])
     counts = rows.nansum(0) if rows.ndim == 2 else torch.bincount(rows, minlength=num_classes)
     # a class that some training part lacks is refused when it trains, with the numbers of that part
     loss = losses.get(arm.loss, class_counts=counts.double().clamp_min(1), **arm.hyper_parameters)
-    generator = torch.Generator().manual_seed(20_260)
-    scores = torch.randn(len(rows), loss.spec.num_scores(num_classes), dtype=torch.float64, generator=generator)
-    if loss.spec.head.startswith("cosine"):
-        scores = scores.tanh()
-    scores = (spread * scores).requires_grad_()
+    if spread is None:
+        scores = _first_scores(loss, len(rows), num_classes)
+    else:
+        scores = spread * _random_scores(loss, len(rows), num_classes)
+    scores.requires_grad_()
     task: Task | None = "multi_label" if rows.ndim == 2 else None
     encoded = losses.encode_labels(rows, num_classes, loss.spec.encoding, task)
     learnt = _stand_ins(len(rows), num_classes)
@@ -103,6 +105,20 @@ def _value_and_gradients(
     by = [scores, *learnt.values()]
     gradients = torch.autograd.grad(value.mean(), by, allow_unused=True, materialize_grads=True)
     return value.detach(), list(gradients)
+
+
+def _random_scores(loss: losses.Loss, rows: int, num_classes: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(20_260)
+    scores = torch.randn(rows, loss.spec.num_scores(num_classes), dtype=torch.float64, generator=generator)
+    return scores.tanh() if loss.spec.head.startswith("cosine") else scores
+
+
+def _first_scores(loss: losses.Loss, rows: int, num_classes: int) -> torch.Tensor:
+    """What the last layer says of features that are 0; its random weights do not matter there."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        head = make_head(loss.spec.head, _FEATURES, num_classes, loss.head_options).double()
+        scores: torch.Tensor = head(torch.zeros(rows, _FEATURES, dtype=torch.float64))
+    return scores.clone()
 
 
 def _stand_ins(rows: int, num_classes: int) -> dict[str, torch.Tensor]:

@@ -70,7 +70,7 @@ class Plan:
         model: Parameters and work.
         run_memory_bytes: About what one run needs.
         identities: Of every pair of arms.
-        gradient_scales: Of every arm at zero scores.
+        gradient_scales: Of every arm at its first scores.
         runs: In the order in which they are trained: replicate by replicate, so that arms stay complete pairs. With
             early stopping these are the most that may be needed.
         jobs: Tuning jobs, which come before the runs that they tune.

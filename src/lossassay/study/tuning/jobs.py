@@ -85,7 +85,7 @@ def tuning_jobs(
         places: One for each replicate, or one alone.
         engine: Of every run whose arm asks for nothing else.
         metric: The validation yardstick that chooses.
-        scales: Norm of every arm's gradient at zero scores.
+        scales: Norm of every arm's gradient at its first scores.
     """
     if study.tuning is None:
         return []

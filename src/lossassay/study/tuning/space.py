@@ -21,7 +21,7 @@ def ranges_of(study: Study, arm: ArmConfig, scales: Mapping[str, float]) -> dict
     Args:
         study: With its section ``[tuning]``, as checked.
         arm: One of its arms.
-        scales: Norm of every arm's gradient at zero scores, by name; see `identity.gradient_scales`.
+        scales: Norm of every arm's gradient at its first scores, by name; see `identity.gradient_scales`.
     """
     if study.tuning is None:
         return {}
