@@ -16,13 +16,13 @@ import pytest
 
 from lossassay import api
 from lossassay.biomarkers.decisions.predict import predict
-from lossassay.biomarkers.fit import fit
+from lossassay.biomarkers.fit import _Steps, fit
 from lossassay.biomarkers.fit_tuning import readable, with_ranges_of
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.model_card import card_facts
 from lossassay.config import Study, load_study, study_as_toml
 from lossassay.data.cache import open_cache
-from lossassay.errors import OutFolderError, UnknownNameError
+from lossassay.errors import LabelError, OutFolderError, UnknownNameError
 from lossassay.study.folder.results import read_plan
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
@@ -231,6 +231,29 @@ def test_a_tuning_of_another_machine_is_taken_over_and_names_the_run(once: Path,
     assert here.name != there.name
     weights = [(folder / "weights.safetensors").read_bytes() for folder in (here, there)]
     assert weights[0] == weights[1]
+
+
+def test_a_loss_that_cannot_train_the_labels_is_refused_in_words(images: Path, tmp_path: Path) -> None:
+    arms = [{"loss": "categorical_crossentropy"}, {"loss": "coral"}]
+    with pytest.raises(LabelError, match="coral"):
+        fit(tuned_study(images, arms=arms), arms[1]["loss"], tmp_path / "fit")
+
+
+def test_a_tuning_whose_worker_was_killed_goes_on_once(images: Path, tmp_path: Path) -> None:
+    plan = planned(study(images))
+    (tmp_path / "runs").mkdir()
+    steps = _Steps(plan, tmp_path, Progress())
+    died = {"event": "failed", "id": plan.jobs[0].id, "message": "the process was killed", "died": True}
+    assert steps.more() == [{"id": job.id, "kind": "tuning"} for job in plan.jobs]
+    steps.on_message(died)
+    assert steps.failure is None
+    assert steps.more()
+    steps.on_message(died)
+    assert steps.failure == "the process was killed"
+    assert steps.more() == []
+    run = _Steps(plan, tmp_path, Progress())
+    run.on_message(died | {"id": plan.runs[0].id})
+    assert run.failure is not None
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from lossassay.config import Study
 from lossassay.data.manifest import Manifest
 from lossassay.engine.spec import Array
 from lossassay.study.folder.results import read_plan
+from lossassay.study.planning.fitting import check_losses
 from lossassay.study.planning.identity import gradient_scales
 from lossassay.study.planning.plan import Plan, label_array
 from lossassay.study.tuning.jobs import TuningJob, job_entry
@@ -28,12 +29,16 @@ def with_ranges_of(study: Study, single: Study, manifest: Manifest) -> Study:
         study: The whole study.
         single: The same with one arm.
         manifest: The readable rows.
+
+    Raises:
+        LabelError: If the loss of one of the two cannot train these labels.
     """
     if study.tuning is None or single.tuning is None:
         return single
     arm = single.arms[0]
     both = tuple(one for one in study.arms if one.name in (arm.name, study.reference))
     compared = study.model_copy(update={"arms": both})
+    check_losses(compared, manifest)
     ranges = ranges_of(study, arm, gradient_scales(compared, label_array(manifest), len(manifest.class_names)))
     space = {
         name: [*ranges[name].ends, "log"] if value == "auto" and name in ranges else value
