@@ -61,7 +61,7 @@ def plan(
         workers: Training processes at once; None chooses for the highest throughput.
         spread: Standard deviation of paired differences in the primary metric, if it is known.
         earlier: An out folder to take the spread from.
-        pilot: Replicates of a pilot to train for the spread.
+        pilot: Replicates of a pilot to train for the spread, without tuning.
         strict: Raise where the design cannot succeed, instead of saying so.
         progress: What to call on the way.
 
@@ -84,7 +84,8 @@ def plan(
     elif pilot is not None:
         folder = Path(f"{resolved.name if isinstance(study, Study) else Path(study).stem}-pilot")
         run_study(pilot_of(resolved, pilot), folder, workers=workers, command="pilot", progress=progress)
-        known = earlier_spread(folder, planned.metric, "the pilot")
+        noun = "the pilot" if resolved.tuning is None else "the pilot, which did not tune"
+        known = earlier_spread(folder, planned.metric, noun)
     found = outlook(planned, known)
     if strict:
         refuse(resolved, found)

@@ -184,15 +184,17 @@ def change(
     columns: ChangeColumns,
     table: str | Path | None = None,
     repeatability: str | Path | None = None,
+    alpha: float = 0.05,
 ) -> FeatureChanges:
     """Return what extracted features do over the visits of subjects, and write the table if ``out`` is given.
 
     Args:
-        features: A table of `extract`, .parquet or .csv.
+        features: A table of `extract`, .parquet, .csv or .npz.
         out: The table, .csv or .parquet; None: nothing is written.
         columns: Which columns say who, when, and a clinical score.
         table: The table that has them, a line for each image; None: ``features`` itself.
         repeatability: Features of subjects that did not change, two images or more of each.
+        alpha: All intervals are those at a level of 1 - alpha.
 
     Raises:
         DataError: With a message for people.
@@ -204,6 +206,7 @@ def change(
         columns,
         table=None if table is None else Path(table),
         repeatability=None if repeatability is None else Path(repeatability),
+        alpha=alpha,
     )
     if out is not None:
         found.write(Path(out))

@@ -144,7 +144,7 @@ def plan(
     ] = None,
     earlier: Annotated[Path | None, typer.Option(metavar="DIR", help="An out folder to take the spread from.")] = None,
     pilot: Annotated[
-        int | None, typer.Option(min=2, help="Train this many replicates for the spread; they never count.")
+        int | None, typer.Option(min=2, help="Train this many replicates for the spread, untuned; they never count.")
     ] = None,
     strict: Strict = False,
     as_json: AsJson = False,

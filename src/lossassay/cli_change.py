@@ -16,7 +16,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def change(
-    features: Annotated[Path, typer.Argument(metavar="FEATURES", help="A table of `extract`, .parquet or .csv.")],
+    features: Annotated[Path, typer.Argument(metavar="FEATURES", help="A table of `extract`: .parquet, .csv or .npz.")],
     time: Annotated[str, typer.Option(metavar="COLUMN", help="When an image was taken: dates, or numbers.")],
     subject: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Whose it is; default: group, the patient that extract knew.")
@@ -30,6 +30,7 @@ def change(
         Path | None, typer.Option(metavar="FILE", help="Features of subjects that did not change, two images of each.")
     ] = None,
     time_unit: Annotated[Literal["years", "days"], typer.Option("--time-unit", help="Of times in numbers.")] = "years",
+    alpha: Annotated[float, typer.Option(help="Intervals are those at a level of 1 - alpha.")] = 0.05,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The table, .csv or .parquet; default: FEATURES-changes.csv.")
     ] = None,
@@ -45,6 +46,7 @@ def change(
         columns=api.ChangeColumns(time=time, subject=subject, score=score, path=path_column, time_unit=time_unit),
         table=table,
         repeatability=repeatability,
+        alpha=alpha,
     )
     if as_json:
         facts = {name: getattr(found, name) for name in ("images", "left_out", "subjects", "coefficient_from")}
@@ -64,7 +66,7 @@ def _print_strongest(found: Any) -> None:
     heads = {
         "feature": "feature",
         "change_per_year": "change per year",
-        "interval": "95 % interval",
+        "interval": f"{100 * found.level:.4g} % interval",
         "change_in_coefficients": "in coefficients",
         "share_beyond": "share beyond",
         "score_correlation": "with score",

@@ -136,7 +136,7 @@ def predict(
 
 def fit(
     study: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="A study file.")],
-    arm: Annotated[str, typer.Option(help="The arm to train.")],
+    arm: Annotated[str, typer.Option(help="The arm to train; tuned as the study tunes it.")],
     out: Annotated[Path, typer.Option("--out", help="Out folder, new or empty.")],
     keep_test: Annotated[bool, typer.Option("--keep-test", help="Keep the test part of the first replicate.")] = False,
     study_out: Annotated[

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from lossassay import api
 from lossassay.biomarkers.change.change_table import ChangeColumns, feature_changes
+from lossassay.biomarkers.features.feature_table import SUFFIXES as FEATURE_SUFFIXES
+from lossassay.biomarkers.features.feature_table import FeatureTable
 from lossassay.biomarkers.new_images.images import image_ids
 from lossassay.cli import app
 from lossassay.errors import DataError
@@ -209,8 +211,14 @@ def test_tables_that_cannot_be_joined_are_refused(folder: Path) -> None:
     pl.read_parquet(folder / "f.parquet").drop("id").write_parquet(folder / "no-id.parquet")
     with pytest.raises(DataError, match="has no column 'id'"):
         feature_changes(folder / "no-id.parquet", columns, table=folder / "visits.csv")
-    with pytest.raises(DataError, match=r"f.npz ends with '.npz'. Expected .parquet or .csv"):
-        feature_changes(folder / "f.npz", columns)
+    with pytest.raises(DataError, match=r"f.xlsx ends with '.xlsx'. Expected .parquet, .csv or .npz"):
+        feature_changes(folder / "f.xlsx", columns)
+    np.savez(folder / "images.npz", train_images=np.zeros((3, 4, 4)))
+    with pytest.raises(DataError, match=r"images.npz cannot be read: .*features"):
+        feature_changes(folder / "images.npz", columns)
+    (folder / "broken.npz").write_bytes(b"PK no archive")
+    with pytest.raises(DataError, match=r"broken.npz cannot be read"):
+        feature_changes(folder / "broken.npz", columns)
     other = pl.read_parquet(folder / "f.parquet").drop("feature_002")
     other.write_parquet(folder / "other.parquet")
     with pytest.raises(DataError, match="has 2 features and the other table 3"):
@@ -222,3 +230,49 @@ def test_tables_that_cannot_be_joined_are_refused(folder: Path) -> None:
         feature_changes(
             folder / "f.parquet", columns, table=folder / "visits.csv", repeatability=folder / "one.parquet"
         )
+
+
+def test_every_format_of_extract_says_the_same(tmp_path: Path) -> None:
+    """Features in single precision, as `extract` has them; an image without a patient stays without one."""
+    features, table = visits(per_day=2)
+    who = dict(zip(image_ids(table["path"].to_list()), table["who"].to_list(), strict=True))
+    named = features.with_columns(
+        pl.selectors.starts_with("feature_", "probability_").cast(pl.Float32),
+        group=pl.Series([None if who[one] == "P7" else who[one] for one in features["id"]], dtype=pl.String),
+    )
+    table.write_csv(tmp_path / "visits.csv")
+    found = []
+    for suffix in FEATURE_SUFFIXES:
+        with FeatureTable(tmp_path / f"f{suffix}") as written:
+            written.add(named[:50])
+            written.add(named[50:])
+            written.finish()
+        found.append(
+            feature_changes(tmp_path / f"f{suffix}", ChangeColumns(time="when"), table=tmp_path / "visits.csv")
+        )
+    assert [(one.images, one.left_out, one.subjects) for one in found] == [(174, 6, 29)] * 3
+    assert [one.coefficient_from for one in found] == ["repeat images"] * 3
+    for one in found[1:]:
+        assert one.table["feature"].equals(found[0].table["feature"])
+        numbers = [frame.select(pl.selectors.float()).to_numpy() for frame in (one.table, found[0].table)]
+        np.testing.assert_allclose(*numbers, rtol=1e-5, atol=1e-6)
+
+
+def test_intervals_are_those_of_the_level_that_was_asked_for(folder: Path) -> None:
+    done = RUNNER.invoke(app, arguments(folder, score="severity", alpha="0.2"))
+    assert done.exit_code == 0, done.output
+    assert "80 % interval" in done.stdout
+    columns = ChangeColumns(time="when", subject="who", score="severity")
+    wide, narrow = (
+        feature_changes(folder / "f.parquet", columns, table=folder / "visits.csv", alpha=alpha)
+        for alpha in (0.05, 0.2)
+    )
+    assert (wide.level, narrow.level) == (0.95, 0.8)
+    assert narrow.table["level"].to_list() == [0.8] * 3
+    for name in ("change_per_year", "score_level_correlation"):
+        assert wide.table[name].equals(narrow.table[name])
+        widths = [(one.table[f"{name}_high"] - one.table[f"{name}_low"])[1] for one in (wide, narrow)]
+        assert widths[1] < widths[0], name
+    for alpha in (0.0, 1.0, float("nan")):
+        with pytest.raises(DataError, match=r"alpha must lie between 0 and 1, got .*\. Use 0\.05"):
+            feature_changes(folder / "f.parquet", columns, table=folder / "visits.csv", alpha=alpha)

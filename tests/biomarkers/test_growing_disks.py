@@ -39,7 +39,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "precision": "fp32",
                 "kernels": "plain",
             },
-            "evidence": {"replicates": 2},
+            "evidence": {"replicates": 2, "alpha": 0.2},
             "biomarkers": {"score": "severity"},
         }
     )
@@ -58,6 +58,7 @@ def test_every_run_and_feature_has_a_row(out: Path) -> None:
     assert of_runs.group_by("arm", "replicate").len()["len"].to_list() == [8] * 4
     assert set(found.filter(arm="classical baseline")["feature"]) > {"mean"}
     assert set(found["coefficient_from"]) == {"noisy views"}
+    assert set(found["level"]) == {0.8}  # 1 - alpha
     assert found["subjects"].min() == found["subjects"].max() == 48
 
 

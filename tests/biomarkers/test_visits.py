@@ -68,6 +68,18 @@ def test_the_known_change_and_the_known_noise_are_found(same_day: bool) -> None:
     assert over_time.in_coefficients[2] == 0
 
 
+@pytest.mark.parametrize("same_day", [False, True])
+def test_every_interval_has_the_level_that_was_asked_for(same_day: bool) -> None:
+    found, subjects, _ = made(same_day=same_day)
+    over_time = run_changes(found, subjects, level=0.8)
+    assert over_time is not None
+    assert over_time.coefficient is not None
+    assert over_time.beyond is not None
+    intervals = (over_time.mean, over_time.coefficient.intervals, over_time.score_change, over_time.score_level)
+    assert [None if one is None else one.level for one in intervals] == [0.8] * 4
+    assert {one.level for one in over_time.beyond.shares} == {0.8}
+
+
 def test_about_five_in_a_hundred_who_do_not_change_lie_beyond() -> None:
     shares = []
     for seed in range(10):

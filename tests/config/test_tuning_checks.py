@@ -57,6 +57,27 @@ def test_all_problems_are_named_at_once() -> None:
     assert len(found.value.problems) == 2
 
 
+def test_a_key_that_cannot_be_read_hides_no_other_problem_of_the_section() -> None:
+    with pytest.raises(StudyFileError) as found:
+        study(tuning={"trials": 0, "trails": 3, "metric": "acuracy", "space": {"gamm": [0, 1]}})
+    assert [problem.split(":")[0] for problem in found.value.problems] == [
+        "tuning.trials",
+        "tuning.trails",
+        "tuning.space.gamm",
+        "tuning.metric",
+    ]
+
+
+def test_a_key_that_cannot_be_read_makes_no_problem_of_its_own() -> None:
+    """Its default, halving, would not go with this sampler."""
+    with pytest.raises(StudyFileError) as found:
+        study(tuning={"pruning": "median", "sampler": "tpe", "space": {"learning_rate": "auto"}})
+    assert len(found.value.problems) == 1
+    with pytest.raises(StudyFileError) as found:
+        study(tuning={"trials": 0}, training={"epochs": 0})
+    assert len(found.value.problems) == 2
+
+
 @pytest.mark.parametrize("split", [{"kind": "cross_validation"}, "official", {"kind": "time"}])
 def test_tuning_once_needs_test_parts_that_are_drawn(split: Any) -> None:
     data = {"path": "digits", "split": split, "time": "t" if split == {"kind": "time"} else None}

@@ -1,8 +1,22 @@
 """A model card made up for tests: nothing was trained."""
 
+from typing import Literal
+
 from lossassay.biomarkers.decisions.operating_points import OperatingPoint
-from lossassay.biomarkers.model_card import CardFacts, Yardstick
+from lossassay.biomarkers.model_card import CardFacts, CardTuning, Yardstick
 from lossassay.stats.proportions import clopper_pearson
+
+
+def fake_tuned(settings_from: Literal["nested", "once", "replicate", "again"], *, trial: int) -> CardTuning:
+    """Settings that 20 trials chose."""
+    return CardTuning(
+        settings_from=settings_from,
+        trials=20,
+        epochs=160,
+        metric="accuracy",
+        trial=trial,
+        parameters={"learning_rate": 0.002, "gamma": 1.5},
+    )
 
 
 def fake_card() -> CardFacts:

@@ -34,7 +34,7 @@ from lossassay.study.auditing.audit import AuditResult
 from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
 from tests.reporting.fake_biomarkers import with_biomarkers
-from tests.reporting.fake_card import fake_card
+from tests.reporting.fake_card import fake_card, fake_tuned
 from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps, with_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
 from tests.reporting.fake_tuning import with_tuning
@@ -234,6 +234,10 @@ def cards() -> Iterator[CardFacts]:
     yield dataclasses.replace(usual, plan=multi)
     yield dataclasses.replace(usual, is_fit=True, parts=(80, 10, 0))
     yield dataclasses.replace(usual, is_fit=True, expected_from="pictures")
+    yield dataclasses.replace(usual, tuning=fake_tuned("nested", trial=7))
+    yield dataclasses.replace(usual, tuning=dataclasses.replace(fake_tuned("once", trial=0), trials=1))
+    yield dataclasses.replace(usual, tuning=fake_tuned("replicate", trial=7))
+    yield dataclasses.replace(usual, tuning=fake_tuned("again", trial=7))
 
 
 def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> None:

@@ -168,11 +168,15 @@ def test_leftovers_of_living_processes_and_of_other_machines_stay(tmp_path: Path
         (store.runs / f".abc.{owner}").mkdir()
         (store.checkpoints / f"abc.{owner}.partial").touch()
         (tmp_path / f".plan.json.{owner}").touch()
+        (tmp_path / "figures").mkdir(exist_ok=True)
+        (tmp_path / "figures" / f".forest.svg.{owner}").touch()
     (tmp_path / ".notes.2024").touch()
     store.drop_leftovers()
     names = {path.name for path in [*store.runs.iterdir(), *store.checkpoints.iterdir(), *tmp_path.glob(".*")]}
     expected = {f".abc.{name}" for name in (own_name(), far)} | {f"abc.{name}.partial" for name in (own_name(), far)}
     assert names == expected | {f".plan.json.{name}" for name in (own_name(), far)} | {".notes.2024"}
+    figures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert figures == {f".forest.svg.{name}" for name in (own_name(), far)}
 
 
 def test_what_is_the_same_is_not_written_again(finished: Path, images: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.engine.spec import Array
 from lossassay.study.folder.store import Store
 from lossassay.study.tuning.chosen import tuned_arm
+from lossassay.study.tuning.store import TuningStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,28 @@ class Yardstick:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CardTuning:
+    """How the settings of a tuned run were chosen.
+
+    Args:
+        settings_from: ``"nested"``: in its replicate; ``"once"``: once, for all replicates and fits of the arm; of a
+            fit also ``"replicate"``: in the first replicate of the study, and ``"again"``: once more, on all data.
+        trials: How many, the study's own settings included.
+        epochs: That they spent.
+        metric: That chose, on validation images.
+        trial: The one that was chosen, from 0.
+        parameters: Of that trial.
+    """
+
+    settings_from: Literal["nested", "once", "replicate", "again"]
+    trials: int
+    epochs: int
+    metric: str
+    trial: int
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """Everything that a model card says; no path and no file name.
 
@@ -60,6 +83,7 @@ class CardFacts:
         points: Operating points.
         findings: Of the audit: code, severity, message.
         weights_digest: BLAKE2b of the file of weights.
+        tuning: How its settings were chosen; None: they stand in the study file.
     """
 
     study: str
@@ -78,6 +102,7 @@ class CardFacts:
     points: tuple[OperatingPoint, ...]
     findings: tuple[tuple[str, str, str], ...]
     weights_digest: str
+    tuning: CardTuning | None = None
 
 
 _PREPROCESSING = ("image_size", "channels", "resize", "padding", "background", "preprocess", "spacing_mm")
@@ -110,6 +135,22 @@ def card_facts(run: LoadedRun) -> CardFacts:
         points=tuple(operating_points(run)),
         findings=tuple(_findings(run.folder)),
         weights_digest=hashlib.blake2b(weights.read_bytes(), digest_size=16).hexdigest(),
+        tuning=_tuning(run),
+    )
+
+
+def _tuning(run: LoadedRun) -> CardTuning | None:
+    store, tuned = TuningStore(run.folder), run.facts.get("tuned")
+    if tuned is None or tuned["job"] not in store.finished():
+        return None
+    job = store.facts(tuned["job"])
+    return CardTuning(
+        settings_from=run.plan.get("tuned_from") or job["scope"],
+        trials=job["trials"],
+        epochs=job["epochs_spent"],
+        metric=job["metric"],
+        trial=tuned["trial"],
+        parameters=tuned["parameters"],
     )
 
 

@@ -21,6 +21,7 @@ from lossassay.reporting.page import asset, templates
 from lossassay.reporting.words import breakable
 from lossassay.study.auditing.audit import AuditResult
 from lossassay.study.auditing.pictures import PAIRED, AuditImage, AuditPictures
+from lossassay.study.folder.whole_files import write_bytes
 
 _MOST_NAMES = 20  # file names of one finding
 
@@ -79,12 +80,9 @@ def write_audit_page(result: AuditResult, pictures: AuditPictures, path: Path, *
         OutFolderError: If the file cannot be written.
     """
     text = render_audit(result, pictures, load_messages(), names=names)
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)  # a reader never sees half a page
+        write_bytes(path, text.encode())  # a reader never sees half a page
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OutFolderError(
             f"The page cannot be written to {path} ({error}). Expected a file name in a folder of your own. "
             "Name another one with --out."

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from lossassay.reporting.charts import Figure
 from lossassay.reporting.charts.common import LOOK, records
 from lossassay.reporting.palette import resolved, role
+from lossassay.study.folder.whole_files import write_bytes
 
 _PNG_SCALE = 2.0  # two pixels per px: sharp in slides and print
 _TITLE_WIDTH_LETTERS = 112
@@ -46,7 +47,7 @@ class DrawnFigure:
 
 
 def write_figures(figures: Iterable[Figure], folder: Path) -> dict[str, DrawnFigure]:
-    """Write ``<name>.svg`` and ``<name>.png`` of every figure into ``folder`` and return what the page embeds."""
+    """Write ``<name>.svg`` and ``<name>.png`` of every figure into ``folder``, whole; return what the page embeds."""
     folder.mkdir(parents=True, exist_ok=True)
     return {figure.name: _write(figure, folder) for figure in figures}
 
@@ -70,8 +71,8 @@ def _write(figure: Figure, folder: Path) -> DrawnFigure:
     spec = figure.chart.configure(**LOOK).to_dict()
     drawing = vl_convert.vegalite_to_svg(_for_files(spec, figure))
     svg = resolved(drawing)
-    (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-    (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=_PNG_SCALE))
+    write_bytes(folder / f"{figure.name}.svg", svg.encode())
+    write_bytes(folder / f"{figure.name}.png", vl_convert.svg_to_png(svg, scale=_PNG_SCALE))
     return DrawnFigure(
         name=figure.name,
         table=figure.table,

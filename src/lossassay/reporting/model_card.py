@@ -13,6 +13,7 @@ from lossassay.errors import OutFolderError
 from lossassay.reporting import formatting, palette
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.page import asset, templates
+from lossassay.study.folder.whole_files import write_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def write_card(facts: CardFacts, beside: Path) -> tuple[Path, Path]:
     for suffix, text in texts.items():
         path = beside.with_name(f"{beside.stem}-model-card{suffix}")
         try:
-            path.write_text(text, encoding="utf-8", newline="\n")
+            write_bytes(path, text.encode())
         except OSError as error:
             raise OutFolderError(
                 f"The model card cannot be written to {path} ({error}). Expected a folder of your own."
@@ -179,7 +180,22 @@ def _training(facts: CardFacts, m: Messages) -> Section:
         ),
         m.text("card.training.engine"): f"{engine['device']}, {engine['precision']}, {engine['kernels']}",
     }
-    return Section(title=m.text("card.section.training"), tables=[_settings(m, said)])
+    return Section(title=m.text("card.section.training"), paragraphs=_tuning(facts, m), tables=[_settings(m, said)])
+
+
+def _tuning(facts: CardFacts, m: Messages) -> list[str]:
+    tuning = facts.tuning
+    if tuning is None:
+        return []
+    chosen = ", ".join(f"{name}={_shown(value)}" for name, value in tuning.parameters.items())
+    budget = m.text(
+        "card.tuning.budget",
+        trials=m.counted("count.trials", tuning.trials),
+        epochs=m.counted("count.epochs", tuning.epochs),
+        metric=m.text(f"metric.{tuning.metric}.name"),
+    )
+    own = "card.tuning.own" if tuning.trial == 0 else "card.tuning.chosen"
+    return [m.text(f"card.tuning.{tuning.settings_from}"), budget, m.text(own, trial=tuning.trial, parameters=chosen)]
 
 
 def _settings(m: Messages, said: dict[str, str]) -> CardTable:

@@ -36,6 +36,7 @@ from lossassay.reporting.figures import DrawnFigure, write_figures
 from lossassay.reporting.messages import Messages, load_messages
 from lossassay.reporting.words import level
 from lossassay.study.folder.results import StudyResults
+from lossassay.study.folder.whole_files import write_bytes
 
 
 def write_report(results: StudyResults, *, progress: Callable[[str], None] | None = None) -> Path:
@@ -62,9 +63,7 @@ def write_report(results: StudyResults, *, progress: Callable[[str], None] | Non
                 drawn |= write_figures([figure], results.folder / "figures")
         tell("page")
         path = results.folder / "report.html"
-        partial = path.with_suffix(".partial")
-        partial.write_text(render(results, drawn, messages), encoding="utf-8", newline="\n")
-        partial.replace(path)  # a reader never sees half a page
+        write_bytes(path, render(results, drawn, messages).encode())  # a reader never sees half a page
     return path
 
 

@@ -12,10 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
+from lossassay import api
 from lossassay.config import Study, parse_study
 from lossassay.data.cache import open_cache
 from lossassay.data.grouping import exam_numbers, group_numbers
 from lossassay.errors import DataError, LabelError, StudyFileError
+from lossassay.study.analysis.outlook import pilot_of
+from lossassay.study.folder.results import read_plan
 from lossassay.study.planning.describe import plan_as_data
 from lossassay.study.planning.estimate import estimate
 from lossassay.study.planning.fitting import check_class_counts
@@ -223,3 +226,16 @@ def test_class_counts_of_the_tuned_patients_are_checked(exams: Path) -> None:
     plan = planned(study)
     with pytest.raises(LabelError, match="the training part of the patients that are tuned on has none of b"):
         check_class_counts(study, plan.manifest, 0 * plan.labels, [plan.splits[0]], "of the patients that are tuned on")
+
+
+def test_a_pilot_does_not_tune_and_says_so(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a pilot lies where the command is given
+    study = tuned_study(images, epochs=1)
+    assert pilot_of(study, 2).tuning is None
+    found = api.plan(study, pilot=2, workers=1)
+    assert len(found.plan.jobs) == 4  # the study that is planned tunes
+    assert found.outlook.spread is not None
+    assert "in the pilot, which did not tune, 2 replicates" in found.outlook.spread.source
+    plan = read_plan(tmp_path / "small-pilot")
+    assert "tuning" not in plan
+    assert [run["arm"] for run in plan["runs"]] == ["categorical_crossentropy", "mean_squared_error"] * 2

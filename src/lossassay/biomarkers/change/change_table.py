@@ -61,6 +61,7 @@ class FeatureChanges:
         left_out: Images without a subject or a time.
         subjects: With images of two times or more.
         coefficient_from: Where the smallest detectable change comes from; None: it is not known.
+        level: Of all intervals.
     """
 
     table: pl.DataFrame
@@ -68,6 +69,7 @@ class FeatureChanges:
     left_out: int
     subjects: int
     coefficient_from: str | None
+    level: float = 0.95
 
     def strongest(self, count: int) -> pl.DataFrame:
         """Return the features that change most: beside the smallest detectable change, or else beside the interval."""
@@ -95,7 +97,12 @@ def check_table_suffix(path: Path) -> None:
 
 
 def feature_changes(
-    features: Path, columns: ChangeColumns, *, table: Path | None = None, repeatability: Path | None = None
+    features: Path,
+    columns: ChangeColumns,
+    *,
+    table: Path | None = None,
+    repeatability: Path | None = None,
+    alpha: float = 0.05,
 ) -> FeatureChanges:
     """Return the change of each feature over the visits of subjects.
 
@@ -103,15 +110,18 @@ def feature_changes(
     time with one label where ten subjects have them; else it is not known.
 
     Args:
-        features: A table of `lossassay extract`, .parquet or .csv.
+        features: A table of `lossassay extract`, .parquet, .csv or .npz.
         columns: Which say what.
         table: The table of visits; None: the columns are in ``features``.
         repeatability: A table of `lossassay extract` of subjects that did not change, two images or more of each.
+        alpha: All intervals are those at a level of 1 - alpha.
 
     Raises:
         DataError: If a column is missing or holds something else, fewer than three subjects have images of two times,
             or no feature differs between images.
     """
+    if not 0 < alpha < 1:
+        raise DataError(f"alpha must lie between 0 and 1, got {alpha!r}. Use 0.05 for intervals at 95 %.")
     found = read_features(features)
     frame = found.frame if table is None else join_table(found, table, path_column=columns.path)
     subjects, times = _subjects(frame, columns), _times(frame, columns)
@@ -124,10 +134,13 @@ def feature_changes(
         scores=None if scores is None else scores[known],
     )
     _refuse_nothing(measured)
-    coefficient = _coefficient(measured, times, frame.filter(pl.Series(known)), columns)
-    if repeatability is not None:
-        coefficient = _given(repeatability, found.names, columns)
-    over_time = changes(measured, coefficient)
+    level = 1 - alpha
+    coefficient = (
+        _coefficient(measured, times, frame.filter(pl.Series(known)), columns, level)
+        if repeatability is None
+        else _given(repeatability, found.names, columns, level)
+    )
+    over_time = changes(measured, coefficient, level=level)
     assert over_time is not None  # noqa: S101 - for the type checker: subjects were counted
     return FeatureChanges(
         table=_as_table(over_time, found.names),
@@ -135,6 +148,7 @@ def feature_changes(
         left_out=int((~known).sum()),
         subjects=over_time.mean.num_subjects,
         coefficient_from=None if coefficient is None else coefficient.source,
+        level=level,
     )
 
 
@@ -206,7 +220,7 @@ def _refuse_nothing(measured: Measurements) -> None:
 
 
 def _coefficient(
-    measured: Measurements, times: VisitTimes, frame: pl.DataFrame, columns: ChangeColumns
+    measured: Measurements, times: VisitTimes, frame: pl.DataFrame, columns: ChangeColumns, level: float
 ) -> Coefficient | None:
     if times.is_coarse and not (times.unit == "number" and columns.time_unit == "days"):
         return None
@@ -215,10 +229,10 @@ def _coefficient(
     keys = zip(measured.years.tolist(), labels, strict=True)
     numbers = np.array([occasions.setdefault(key, len(occasions)) for key in keys])
     pairs = repeats(measured.values, measured.subjects, numbers)
-    return None if pairs is None else coefficient_of(pairs, "repeat images")
+    return None if pairs is None else coefficient_of(pairs, "repeat images", level=level)
 
 
-def _given(path: Path, names: list[str], columns: ChangeColumns) -> Coefficient:
+def _given(path: Path, names: list[str], columns: ChangeColumns, level: float) -> Coefficient:
     found = read_features(path)
     if found.names != names:
         raise DataError(
@@ -234,4 +248,4 @@ def _given(path: Path, names: list[str], columns: ChangeColumns) -> Coefficient:
             f"{path} (--repeatability) has fewer than {FEWEST_REPEATS} subjects with two images. Expected repeated "
             "images of subjects that did not change. Give a table with more of them, or leave --repeatability out."
         )
-    return coefficient_of(pairs, "given repeats")
+    return coefficient_of(pairs, "given repeats", level=level)

@@ -2,6 +2,7 @@
 
 import posixpath
 import unicodedata
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.biomarkers.new_images.images import image_ids
+from lossassay.biomarkers.quality.run_changes import feature_names
 from lossassay.data.table_columns import is_placeholder
 from lossassay.data.table_file import read_table
 from lossassay.engine.spec import Array
@@ -35,7 +37,7 @@ class ReadFeatures:
 
 
 def read_features(path: Path) -> ReadFeatures:
-    """Read a table of `lossassay extract`, .parquet or .csv; further columns may have been joined to it.
+    """Read a table of `lossassay extract`, .parquet, .csv or .npz; further columns may have been joined to it.
 
     Raises:
         DataError: If it is none, or holds a feature that is no number.
@@ -45,7 +47,7 @@ def read_features(path: Path) -> ReadFeatures:
     if not names:
         raise DataError(
             f"{path} has no feature: no column of numbers starts with {_START!r}. Expected a table that "
-            "`lossassay extract` wrote, .parquet or .csv. Check the path."
+            "`lossassay extract` wrote, .parquet, .csv or .npz. Check the path."
         )
     values = frame.select(names).cast(pl.Float64).to_numpy()
     if not len(values) or not np.isfinite(values).all():
@@ -120,13 +122,36 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         if path.suffix.lower() == ".csv":
             return pl.read_csv(path, infer_schema_length=None)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        if path.suffix.lower() == ".npz":
+            return _read_arrays(path)
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} cannot be read: {reason}. Expected a table of `lossassay extract`.") from None
     raise DataError(
-        f"{path.name} ends with {path.suffix!r}. Expected .parquet or .csv, as `lossassay extract -o` writes them. "
-        "Extract the features to one of them."
+        f"{path.name} ends with {path.suffix!r}. Expected .parquet, .csv or .npz, as `lossassay extract -o` writes "
+        "them. Extract the features to one of them."
     )
+
+
+def _read_arrays(path: Path) -> pl.DataFrame:
+    """Turn the arrays of `lossassay extract` back into columns; probabilities, whose classes have no name, stay out.
+
+    Raises:
+        KeyError: If there are no features.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        features = stored["features"]
+        alone = {name: stored[name] for name in stored.files if name not in ("features", "probabilities")}
+    columns = {name: _as_written(values) for name, values in alone.items()}
+    named = zip(feature_names(features.shape[1]), features.T, strict=True)
+    return pl.DataFrame(columns | {name: np.ascontiguousarray(values) for name, values in named})
+
+
+def _as_written(values: Array) -> pl.Series:
+    """Return a column whose missing texts and whole numbers are null again: see `FeatureTable`."""
+    if values.dtype.kind == "U":
+        return pl.Series(values.tolist(), dtype=pl.String).replace("", None)
+    return pl.Series(values).replace(-1, None) if values.dtype.kind == "i" else pl.Series(values)
 
 
 def _normal(cell: str, above: str) -> str:

@@ -150,7 +150,11 @@ class _Assessment:
         }
         found["biomarker_changes"] = changed = list(
             visit_tables(
-                store, self.context.runs, subjects, baselines=self.replicates if self.baseline in FEATURES_OF else 0
+                store,
+                self.context.runs,
+                subjects,
+                baselines=self.replicates if self.baseline in FEATURES_OF else 0,
+                level=1 - self.context.study.evidence.alpha,
             )
         )
         facts = self._facts(primary, pareto, values) | {"visits": visit_facts(changed, subjects)}

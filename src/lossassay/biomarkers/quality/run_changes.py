@@ -17,7 +17,7 @@ from lossassay.study.analysis.runs import Run
 NAN = float("nan")
 
 
-def run_changes(found: FeatureSet, subjects: Subjects) -> Changes | None:
+def run_changes(found: FeatureSet, subjects: Subjects, *, level: float = 0.95) -> Changes | None:
     """Return what the features of a test part do over time; None where it has too few visits.
 
     The smallest detectable change is that between two images of a patient of one day with one label where ten patients
@@ -26,6 +26,7 @@ def run_changes(found: FeatureSet, subjects: Subjects) -> Changes | None:
     Args:
         found: Features of the test part.
         subjects: Patients and visits of all rows.
+        level: Of all intervals.
     """
     visits = subjects.visits
     if visits is None or len(found.rows) < FEWEST_IMAGES:
@@ -43,7 +44,8 @@ def run_changes(found: FeatureSet, subjects: Subjects) -> Changes | None:
     )
     if not len(rows):
         return None
-    return changes(measured, _coefficient(found, measured, rows, unit, subjects))
+    coefficient = _coefficient(found, measured, rows, unit, subjects, level=level)
+    return changes(measured, coefficient, level=level)
 
 
 def change_values(found: FeatureSet, subjects: Subjects) -> Values:
@@ -87,6 +89,7 @@ def change_rows(over_time: Changes, names: Sequence[str]) -> Iterator[dict[str, 
             "share_beyond_high": None if share is None else share.high,
             **_limits("score_correlation", over_time.score_change, place),
             **_limits("score_level_correlation", over_time.score_level, place),
+            "level": over_time.mean.level,
         }
 
 
@@ -97,7 +100,7 @@ def feature_names(count: int) -> list[str]:
 
 
 def visit_tables(
-    store: FeatureStore, runs: Iterable[Run], subjects: Subjects, *, baselines: int
+    store: FeatureStore, runs: Iterable[Run], subjects: Subjects, *, baselines: int, level: float
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of every run that did not diverge, and of the classical baseline.
 
@@ -106,6 +109,7 @@ def visit_tables(
         runs: In the order of the table.
         subjects: Patients and visits of all rows.
         baselines: Replicates that it is added for.
+        level: Of all intervals.
     """
     if subjects.visits is None:
         return
@@ -114,7 +118,7 @@ def visit_tables(
         kept.append((baseline_id(replicate), {"run": None, "arm": BASELINE, "replicate": replicate}))
     for stored_as, own in kept:
         found = store.read(stored_as)
-        over_time = None if found is None else run_changes(found, subjects)
+        over_time = None if found is None else run_changes(found, subjects, level=level)
         if over_time is not None:
             count = len(over_time.mean.estimate)
             names = FEATURE_NAMES[:count] if own["arm"] == BASELINE else feature_names(count)
@@ -156,7 +160,7 @@ def _means(values: Array, unit: Array) -> Array:
 
 
 def _coefficient(
-    found: FeatureSet, measured: Measurements, rows: Array, unit: Array, subjects: Subjects
+    found: FeatureSet, measured: Measurements, rows: Array, unit: Array, subjects: Subjects, *, level: float
 ) -> Coefficient:
     visits = subjects.visits
     if visits is not None and visits.same_day:
@@ -164,8 +168,8 @@ def _coefficient(
         _, occasions = np.unique(np.stack([measured.years, labels], axis=1), axis=0, return_inverse=True)
         pairs = repeats(measured.values, measured.subjects, occasions.reshape(-1))
         if pairs is not None:
-            return coefficient_of(pairs, "repeat images")
-    return coefficient_of(_means(found.views, unit), "noisy views")
+            return coefficient_of(pairs, "repeat images", level=level)
+    return coefficient_of(_means(found.views, unit), "noisy views", level=level)
 
 
 def _limits(name: str, found: FeatureIntervals | None, place: int) -> dict[str, float | None]:

@@ -129,6 +129,9 @@ def earlier_spread(folder: Path, metric: str, noun: str = "earlier runs") -> Spr
 def pilot_of(study: Study, replicates: int) -> Study:
     """Return a study of a few replicates with seeds of its own; its runs never count as evidence.
 
+    It does not tune: every trial would cost a training, and what is asked for is the noise of the arms. What the choice
+    of settings adds to it in a study that tunes in every replicate, a pilot leaves out.
+
     Args:
         study: The study that is planned.
         replicates: 2 or more.
@@ -152,7 +155,7 @@ def pilot_of(study: Study, replicates: int) -> Study:
         "seed": derive(study.evidence.seed, "pilot"),
     }
     return study.model_copy(
-        update={"name": f"{study.name} (pilot)", "evidence": study.evidence.model_copy(update=changes)}
+        update={"name": f"{study.name} (pilot)", "tuning": None, "evidence": study.evidence.model_copy(update=changes)}
     )
 
 

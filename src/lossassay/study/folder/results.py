@@ -181,6 +181,7 @@ LATER_TABLES: dict[str, tuple[str, ...]] = {
         "score_level_correlation",
         "score_level_correlation_low",
         "score_level_correlation_high",
+        "level",  # of all intervals: 1 - alpha
     ),
 }
 BIOMARKER_FACTS = "biomarkers.json"

@@ -156,7 +156,8 @@ class Store:
 
     def drop_leftovers(self) -> None:
         """Remove what interrupted writes of this machine left; living processes and other machines keep theirs."""
-        for path in [*self.folder.glob(".*.*-*-*"), *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
+        written = [path for place in ("", "tables", "figures") for path in (self.folder / place).glob(".*.*-*-*")]
+        for path in [*written, *self.runs.glob(".*"), *self.checkpoints.glob("*.partial")]:
             if life(path.name.removesuffix(".partial").rpartition(".")[2]) == "gone":
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
