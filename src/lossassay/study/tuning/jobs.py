@@ -114,11 +114,11 @@ def _job(
     space = ranges_of(study, arm, scales)
     own = own_settings(study, arm, space)
     sampler_seed = derive(study.evidence.seed, "tuning", "once" if place.replicate is None else place.replicate)
-    settings = tuning.model_dump(mode="json", exclude={"untuned", "space", "metric"})
+    settings = tuning.model_dump(mode="json", exclude={"untuned", "space", "arms", "metric"})
     facts = settings | {
         "metric": metric,
         "space": {name: one.as_data() for name, one in space.items()},
-        "parameters": list(tuning.space),
+        "parameters": list(tuning.parameters),
         "own": own,
         "sampler_seed": sampler_seed,
     }
@@ -165,7 +165,7 @@ def job_entry(job: TuningJob, study: Study) -> dict[str, Any]:
         "pruning": tuning.pruning,
         "epochs": job.spec.training.epochs,
         "epochs_planned": job.epochs,
-        "parameters": list(tuning.space),
+        "parameters": list(tuning.parameters),
         "space": {name: one.as_data() for name, one in job.space.items()},
         "own": job.own,
     }
