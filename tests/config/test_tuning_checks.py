@@ -119,6 +119,16 @@ def test_a_study_with_every_form_of_range_is_written_and_read_back(tmp_path: Any
 NAMED = [{"loss": "focal", "name": "focal: a.b"}, {"loss": "mean_squared_error"}]
 
 
+def test_ranges_keep_their_order_when_written_since_it_names_jobs(tmp_path: Any) -> None:
+    from lossassay.config import load_study
+
+    space = {"schedule": {"choices": ["constant", "cosine"]}, "gamma": [0, 5], "learning_rate": "auto"}
+    (tmp_path / "study.toml").write_text(study_as_toml(study(tuning={"space": space, "arms": {}})))
+    found = load_study(tmp_path / "study.toml").tuning
+    assert found is not None
+    assert list(found.space.items()) == list(space.items())
+
+
 def test_an_arm_has_its_own_ranges_in_the_place_of_those_of_all_and_beside_them() -> None:
     own = {"focal: a.b": {"gamma": [0.5, 2], "learning_rate": "auto"}, "mean_squared_error": {"weight_decay": [0, 1]}}
     found = study(arms=NAMED, tuning={"space": {"learning_rate": [0.01, 0.1]}, "arms": own})
