@@ -80,6 +80,8 @@ def test_every_loss_fits_with_its_own_hyper_parameters_alone(name: str) -> None:
         {"training": {"model": "own:model", "model_options": {"anything": 1}, "threads": 2, "class_weights": [1, 2]}},
         {"arms": [{"loss": "own:loss", "anything": 1.0}], "tuning": {"space": {"anything": [0.0, 1.0]}}},
         {"tuning": {"space": {"learning_rate": "auto", "gamma": [0, 5], "optimizer": {"choices": ["sgd", "adam"]}}}},
+        {"tuning": {"arms": {"focal": {"gamma": [0.5, 5], "learning_rate": "auto"}}}},
+        {"arms": [{"loss": "own:loss"}], "tuning": {"arms": {"own:loss": {"anything": [0.0, 1.0]}}}},
         {"tuning": {"space": {"weight_decay": [1e-6, 1e-2, "log"]}, "pruning": "none", "sampler": "tpe"}},
         {"arms": [{"loss": [{"name": "mse", "weight": {"from": 0.0, "to": 1.0, "epochs": 3}}]}]},
     ],
@@ -119,13 +121,16 @@ def test_every_way_to_write_a_value_fits(changes: dict[str, Any]) -> None:
         ({"tuning": {"space": {"learning_rate": "wide"}}}, ["tuning", "space", "learning_rate"]),
         ({"tuning": {"space": {"weight_decay": "auto"}}}, ["tuning", "space", "weight_decay"]),
         ({"tuning": {"space": {"learning_rat": [1e-4, 1e-2]}}}, ["tuning", "space"]),
+        ({"tuning": {"arms": {"focal": {"gamm": [0, 1]}}}}, ["tuning", "arms", "focal"]),
+        ({"tuning": {"arms": {"focal": {"gamma": "auto"}}}}, ["tuning", "arms", "focal", "gamma"]),
+        ({"tuning": {"arms": {"focal": {}}}}, ["tuning", "arms", "focal"]),
     ],
 )
 def test_what_the_loader_refuses_is_marked_in_its_place(changes: dict[str, Any], place: list[Any]) -> None:
     raw = minimal(**changes)
     found = [list(error.absolute_path) for error in CHECK.iter_errors(raw)]
     assert found == [place]
-    if "space" not in raw.get("tuning", {}):
+    if not {"space", "arms"} & set(raw.get("tuning", {})):
         assert problems(raw)
 
 

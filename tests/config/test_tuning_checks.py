@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossassay.config import Study, parse_study, study_as_toml
-from lossassay.config.tuning_space import Range, parameters_of, parse_range
+from lossassay.config.tuning_space import Range, asked_ranges, parameters_of, parse_range
 from lossassay.errors import StudyFileError
 
 
@@ -43,12 +43,32 @@ def study(*, arms: list[dict[str, Any]] | None = None, **sections: Any) -> Study
         ({"space": {"optimizer": [1, 2]}}, r"takes names; write { choices = \['adam', 'adamw', 'sgd'\] }"),
         ({"sampler": "tpe"}, '"tpe" learns from trials that are finished, and pruning = "halving" stops most'),
         ({"sampler": "tpee"}, "tuning.sampler: .* Did you mean 'tpe'?"),
+        ({"arms": {"focall": {"gamma": [0, 1]}}}, "tuning.arms: no arm is called 'focall'; .* Did you mean 'focal'?"),
+        (
+            {"arms": {"focal": {}}},
+            'tuning.arms."focal": names no parameter; name at least one, or leave this table out',
+        ),
+        ({"arms": {"focal": {"gamm": [0, 1]}}}, "\"focal\".gamm: no parameter .* for this arm: .* mean 'gamma'?"),
+        ({"arms": {"mean_squared_error": {"gamma": [0, 1]}}}, "this arm does not have this parameter; it belongs to "),
+        ({"arms": {"focal": {"gamma": [-1, 1]}}}, "tuning.arms.\"focal\".gamma: got -1.0, expected .*arm 'focal'"),
+        (
+            {"arms": {"focal": {"gamma": [2, 1]}}},
+            'tuning.arms."focal".gamma: the low end 2 is not below the high end 1',
+        ),
+        ({"arms": {"focal": {"gamma": "auto"}}}, 'tuning.arms."focal".gamma: "auto" is known for learning_rate alone'),
+        ({"arms": {"focal": {"epochs": [1, 9, "int"]}}}, '"focal".epochs: cannot be tuned: every trial has the epochs'),
+        (
+            {"arms": {"focal": {"momentum": [0.5, 0.9]}}},
+            'belongs to the optimizer "sgd", which this arm does not train',
+        ),
+        ({"arms": {"focal": [0, 1]}}, "tuning.arms.focal: input should be a valid dictionary"),
+        ({"space": {}, "arms": {}}, "tuning.space: names no parameter"),
         ({"metric": "acuracy"}, "tuning.metric: No yardstick is called 'acuracy'.* Did you mean 'accuracy'?"),
     ],
 )
 def test_bad_input_is_named_with_its_place_and_what_to_do(tuning: dict[str, Any], message: str) -> None:
     with pytest.raises(StudyFileError, match=message):
-        study(tuning=tuning)
+        study(arms=[{"loss": "focal", "name": "focal"}, {"loss": "mean_squared_error"}], tuning=tuning)
 
 
 def test_all_problems_are_named_at_once() -> None:
@@ -115,6 +135,56 @@ def test_a_study_with_every_form_of_range_is_written_and_read_back(tmp_path: Any
     first = study(tuning={"space": space})
     (tmp_path / "study.toml").write_text(study_as_toml(first))
     assert load_study(tmp_path / "study.toml").tuning == first.tuning
+
+
+NAMED = [{"loss": "focal", "name": "focal: a.b"}, {"loss": "mean_squared_error"}]
+
+
+def test_ranges_keep_their_order_when_written_since_it_names_jobs(tmp_path: Any) -> None:
+    from lossassay.config import load_study
+
+    space = {"schedule": {"choices": ["constant", "cosine"]}, "gamma": [0, 5], "learning_rate": "auto"}
+    (tmp_path / "study.toml").write_text(study_as_toml(study(tuning={"space": space, "arms": {}})))
+    found = load_study(tmp_path / "study.toml").tuning
+    assert found is not None
+    assert list(found.space.items()) == list(space.items())
+
+
+def test_an_arm_has_its_own_ranges_in_the_place_of_those_of_all_and_beside_them() -> None:
+    own = {"focal: a.b": {"gamma": [0.5, 2], "learning_rate": "auto"}, "mean_squared_error": {"weight_decay": [0, 1]}}
+    found = study(arms=NAMED, tuning={"space": {"learning_rate": [0.01, 0.1]}, "arms": own})
+    assert asked_ranges(found, found.arms[0]) == {"learning_rate": "auto", "gamma": [0.5, 2]}
+    assert asked_ranges(found, found.arms[1]) == {"learning_rate": [0.01, 0.1], "weight_decay": [0, 1]}
+    assert found.tuning is not None
+    assert found.tuning.parameters == ("learning_rate", "gamma", "weight_decay")
+
+
+def test_a_range_of_all_is_not_checked_against_an_arm_with_its_own() -> None:
+    wrong = {"gamma": [-1, 2]}
+    with pytest.raises(StudyFileError, match=r"tuning.space.gamma: got -1.0"):
+        study(arms=NAMED, tuning={"space": wrong})
+    assert study(arms=NAMED, tuning={"space": wrong, "arms": {"focal: a.b": {"gamma": [1, 2]}}}).tuning is not None
+
+
+def test_one_arm_alone_may_be_tuned_and_may_try_sgd() -> None:
+    own = {"momentum": [0.5, 0.9], "optimizer": {"choices": ["adam", "sgd"]}}
+    found = study(arms=NAMED, tuning={"space": {}, "arms": {"focal: a.b": own}})
+    assert set(asked_ranges(found, found.arms[0])) == {"momentum", "optimizer"}
+    assert asked_ranges(found, found.arms[1]) == {}
+    assert "momentum" not in parameters_of(found, found.arms[1])
+
+
+def test_ranges_of_arms_are_written_and_read_back(tmp_path: Any) -> None:
+    from lossassay.config import load_study
+
+    own = {"mean_squared_error": {"schedule": {"choices": ["constant", "cosine"]}}, "focal: a.b": {"gamma": [0.5, 2]}}
+    first = study(arms=NAMED, tuning={"arms": own})
+    (tmp_path / "study.toml").write_text(study_as_toml(first))
+    again = load_study(tmp_path / "study.toml").tuning
+    assert again == first.tuning
+    assert again is not None
+    assert first.tuning is not None
+    assert again.parameters == first.tuning.parameters
 
 
 @given(

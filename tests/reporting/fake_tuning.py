@@ -12,6 +12,7 @@ from lossassay.study.analysis.tuning_tables import (
     best_so_far_rows,
     budget_of,
     choice_rows,
+    range_rows,
     sensitivity_rows,
     trial_rows,
 )
@@ -81,6 +82,7 @@ def with_tuning(
         "pairs_changed": int(words.sum()),
         "rate_tuned": True,
         "rate_winners": winners(frames["tuning_sensitivity"]),
+        "ranges": list(range_rows(study, {"tuning": [{"arm": job.arm, "space": job.space} for job in jobs]})),
     }
     words = '20 trials of each arm, in every replicate: learning_rate "auto"'
     registered = results.facts["registered"] | {"tuning": words}

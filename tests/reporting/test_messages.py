@@ -160,6 +160,13 @@ def tuned(folder: Path) -> Iterator[StudyResults]:
     yield with_tuning(two, rate_tuned=False, common_epochs=1)
     one = [{"arm": two.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
     yield with_tuning(two, rate_winners=one, metric="macro_auroc")
+    span = {"arm": "a", "parameter": "p", "low": 1, "high": 2, "choices": ["b", "c"], "of_arm_alone": True}
+    ranges = [span | {"scale": scale} for scale in ("linear", "log", "integer", "choices")]
+    yield with_tuning(two, ranges=ranges, settings={"arms": {"a": {"p": [1, 2]}}})
+    with_control = with_tuning(fake_results(folder, arms=2, pictures=False, stopping="planned"))
+    yield with_control
+    plan = with_control.plan | {"tuning": [{"arm": "A/A control"}]}
+    yield dataclasses.replace(with_control, plan=plan)
 
 
 def other_splits(base: StudyResults) -> Iterator[StudyResults]:

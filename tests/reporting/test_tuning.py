@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lossassay.reporting import tuning
+from lossassay.reporting import evidence, tuning
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.checks import check_rows
 from lossassay.reporting.messages import load_messages
@@ -84,6 +84,66 @@ def test_choices_at_an_edge_are_named(tmp_path: Path) -> None:
     last = results.study.arms[-1].name
     assert f"{last} took learning_rate at the high end of its range (0.01) in 4 of 4 tuning jobs" in said(results)
     assert "at the high end" not in said(with_tuning(results, apart=False))
+
+
+def test_ranges_of_one_arm_are_named_and_what_they_mean(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    last = base.study.arms[-1].name
+    own = with_tuning(base, settings={"arms": {last: {"learning_rate": [1e-4, 1e-2, "log"]}}})
+    assert f"Set for one arm alone: learning_rate of {last}. All arms have the same number of trials, but" in said(own)
+    assert "Set for one arm alone" not in said(with_tuning(base))
+    found = tuning.section(own, load_messages())
+    assert found is not None
+    assert found.ranges is not None
+    range_words = "0.0001 to 0.01, logarithmic"
+    assert [[plain(cell) for cell in row[1:]] for row in found.ranges.rows] == [
+        ["learning_rate", range_words, "all arms that have it"],
+        ["learning_rate", range_words, "this arm alone"],
+    ]
+    paragraph = methods(own, load_messages())
+    assert paragraph is not None
+    assert f"Ranges were set for these arms alone: {last}." in paragraph.paragraph
+
+
+def test_every_kind_of_range_has_its_words_and_older_folders_have_none(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    ends = {"arm": "a", "parameter": "p", "low": 1, "high": 5, "choices": [], "of_arm_alone": False}
+    rows = [ends | {"scale": scale} for scale in ("linear", "log", "integer")]
+    rows.append(ends | {"scale": "choices", "low": None, "high": None, "choices": ["cosine", 2]})
+    found = tuning.section(with_tuning(base, ranges=rows), load_messages())
+    assert found is not None
+    assert found.ranges is not None
+    assert [plain(row[2]) for row in found.ranges.rows] == [
+        "1 to 5",
+        "1 to 5, logarithmic",
+        "1 to 5, whole numbers",
+        "cosine, 2",
+    ]
+    without = with_tuning(base)
+    del without.facts["tuning"]["ranges"]
+    old = tuning.section(without, load_messages())
+    assert old is not None
+    assert old.ranges is None
+
+
+@pytest.mark.parametrize(
+    ("replicates", "jobs", "words"),
+    [
+        (4, ["A/A control"], "was tuned and trained once more in .* hold the noise of tuning and of training"),
+        (4, [], "with the settings that its tuning had chosen, .* The noise of choosing settings is not in"),
+        (None, [], "with the settings that its tuning had chosen, .* The noise of choosing settings is not in"),
+    ],
+)
+def test_what_the_aa_control_did_again_is_said(
+    tmp_path: Path, replicates: int | None, jobs: list[str], words: str
+) -> None:
+    base, messages = fake_results(tmp_path, arms=2, pictures=False, stopping="planned"), load_messages()
+    assert "was trained once more in" in plain(evidence.control(base, messages))
+    results = with_tuning(base, replicates=replicates)
+    plan = results.plan | {"tuning": [{"arm": name} for name in jobs]}
+    found = plain(evidence.control(dataclasses.replace(results, plan=plan), messages))
+    assert re.search(words, found)
+    assert "This pair is no part of the verdicts." in found
 
 
 def test_the_tables_show_the_stored_numbers(tmp_path: Path) -> None:

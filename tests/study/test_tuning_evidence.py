@@ -159,3 +159,15 @@ def test_analysis_writes_the_tables_and_results_read_them(finished: Path, tmp_pa
     assert results.facts["tuning"]["jobs_finished"] == 6
     assert len(results.later("tuning_trials")) == 6 * 8
     assert (folder / "tables" / "tuning_choices.csv").is_file()
+
+
+def test_gradients_need_no_comparison_only_where_every_arm_tunes_its_rate(finished: Path) -> None:
+    rate = {"learning_rate": [1e-4, 1e-2, "log"]}
+    names = read_context(finished).arms
+    every = tuned(finished, space={}, arms=dict.fromkeys(names, rate))
+    one = tuned(finished, space={}, arms={names[0]: rate})
+    assert outcome(every, "gradient-scales")[0] == outcome(tuned(finished, space=rate), "gradient-scales")[0]
+    assert outcome(every, "gradient-scales")[0] == "not applicable"
+    assert (
+        outcome(one, "gradient-scales")[0] == outcome(read_context(finished), "gradient-scales")[0] != "not applicable"
+    )

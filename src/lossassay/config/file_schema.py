@@ -74,9 +74,10 @@ def _name_catalogues(sections: JsonSchema) -> None:
         **{key: model[key] for key in ("default", "description")},
     }
     training["allOf"] = [_options_of(name, model["default"]) for name in MODELS]
-    space = sections["tuning"]["properties"]["space"]
-    space["properties"] = _space()
-    space["additionalProperties"] = _RANGE
+    tuning = sections["tuning"]["properties"]
+    space = {"properties": _space(), "additionalProperties": _RANGE}
+    tuning["space"] |= space
+    tuning["arms"]["additionalProperties"] = {"type": "object", "minProperties": 1} | space
 
 
 def _options_of(name: str, default: str) -> JsonSchema:
@@ -106,8 +107,9 @@ def _only_known_in_space(names: list[str]) -> JsonSchema:
     """Return the rule that only a loss of the user's own may have parameters that no catalogue knows."""
     text = {"anyOf": [{"type": "string", "pattern": ":"}, {"enum": list(installed())}]}
     own = {"contains": {"type": "object", "properties": {"loss": text}, "required": ["loss"]}}
-    space = {"properties": {"space": {"propertyNames": {"enum": names}}}}
-    return {"if": {"properties": {"arms": {"not": own}}}, "then": {"properties": {"tuning": space}}}
+    known = {"propertyNames": {"enum": names}}
+    tuning = {"properties": {"space": known, "arms": {"additionalProperties": known}}}
+    return {"if": {"properties": {"arms": {"not": own}}}, "then": {"properties": {"tuning": tuning}}}
 
 
 def _resolved(node: Any, definitions: JsonSchema) -> Any:

@@ -146,5 +146,6 @@ KEY_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "pruning": '"halving": after a quarter and a half of the epochs the better half of the trials goes on.',
         "untuned": "Also train every arm with the settings of the study, to show what tuning changed.",
         "space": 'Ranges by parameter: "auto", [low, high], [low, high, "log"] or "int", or { choices = [...] }.',
+        "arms": "Ranges of single arms, by the arm's name, in the place of those of `space` or beside them.",
     },
 }

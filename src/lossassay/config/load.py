@@ -117,7 +117,19 @@ def study_as_toml(study: Study) -> str:
         | ({"training": arm["training"]} if arm["training"] else {})
         for arm in plain["arms"]
     ]
-    return tomli_w.dumps(plain)
+    space = plain["tuning"].pop("space") if "tuning" in plain else None
+    return tomli_w.dumps(plain) + ("" if space is None else _space_as_toml(space))
+
+
+def _space_as_toml(space: Mapping[str, Any]) -> str:
+    """Write the ranges in their order, which names tuning jobs; the writer alone would put all choices last."""
+    lines = [
+        f"{name} = {{ {tomli_w.dumps(value).strip()} }}\n"
+        if isinstance(value, Mapping)
+        else tomli_w.dumps({name: value})
+        for name, value in space.items()
+    ]
+    return "\n[tuning.space]\n" + "".join(lines)
 
 
 def _arms(raw: Any) -> tuple[list[ArmConfig], list[str]]:

@@ -310,7 +310,8 @@ class TuningConfig(Frozen):
     """How the parameters of each arm are chosen, with one budget for all; a study without this section chooses nothing.
 
     A range of `space` is ``"auto"`` (learning_rate only), ``[low, high]``, ``[low, high, "log"]``,
-    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.config.tuning_space`.
+    ``[low, high, "int"]`` or ``{ choices = [...] }``; see `lossassay.config.tuning_space`. A range of `arms` stands in
+    the place of that of `space`, or beside it, for one arm.
     """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20  # of each arm; the first has the study's own settings
@@ -321,6 +322,16 @@ class TuningConfig(Frozen):
     pruning: Literal["none", "halving"] = "halving"  # halving: every arm stops the same number at the same epochs
     untuned: bool = True  # also trains every arm with the study's own settings, to show what tuning changed
     space: dict[str, Any] = {"learning_rate": "auto"}
+    arms: dict[str, dict[str, Any]] = {}  # ranges of single arms, by the arm's name
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All parameters that some arm is tuned over: those of `space` in its order, then others by name.
+
+        Each is one dimension of the points that all arms share.
+        """
+        others = {name for own in self.arms.values() for name in own} - set(self.space)
+        return (*self.space, *sorted(others))
 
 
 class Study(Frozen):

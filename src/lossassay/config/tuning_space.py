@@ -1,7 +1,7 @@
-"""The ranges of `[tuning] space`: what may be written, and which arm has which parameter."""
+"""The ranges of `[tuning]`, `space` and `arms`: what may be written, and which arm has which parameter."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -134,69 +134,123 @@ def parameters_of(study: Study, arm: ArmConfig) -> dict[str, Parameter]:
         study: The study.
         arm: One of its arms.
     """
-    sgd = study.training_of(arm).optimizer == "sgd" or _may_be_sgd(study)
+    sgd = study.training_of(arm).optimizer == "sgd" or _may_be_sgd(study, arm)
     recipe = {name: own for name, own in TUNABLE.items() if name != "momentum" or sgd}
     own = spec_of(arm.loss, arm.hyper_parameters).hyper_parameters
     return recipe | {name: one for name, one in own.items() if one.kind in ("real", "integer", "choice")}
 
 
-def _may_be_sgd(study: Study) -> bool:
-    space = {} if study.tuning is None else study.tuning.space
-    wanted = space.get("optimizer")
+def asked_ranges(study: Study, arm: ArmConfig) -> dict[str, Any]:
+    """Return the ranges of an arm as the study file has them: its own ones in place of, and beside, those of all.
+
+    Args:
+        study: The study.
+        arm: One of its arms; parameters that it does not have are left out.
+    """
+    having = parameters_of(study, arm)
+    return {name: value for name, value in _written(study, arm).items() if name in having}
+
+
+def own_ranges(study: Study, arm: ArmConfig) -> dict[str, Any]:
+    """Return the ranges that the study file gives for this arm alone.
+
+    Args:
+        study: The study.
+        arm: One of its arms.
+    """
+    return {} if study.tuning is None else study.tuning.arms.get(arm.name, {})
+
+
+def _written(study: Study, arm: ArmConfig) -> dict[str, Any]:
+    return {} if study.tuning is None else study.tuning.space | own_ranges(study, arm)
+
+
+def _may_be_sgd(study: Study, arm: ArmConfig) -> bool:
+    wanted = _written(study, arm).get("optimizer")
     return isinstance(wanted, Mapping) and "sgd" in (wanted.get("choices") or ())
 
 
 def space_problems(study: Study) -> Iterator[str]:
-    """Name everything that is wrong with ``tuning.space``, one sentence each.
+    """Name everything that is wrong with ``tuning.space`` and ``tuning.arms``, one sentence each.
 
     Args:
         study: With its section ``[tuning]``.
     """
-    if study.tuning is None:
+    tuning = study.tuning
+    if tuning is None:
         return
-    if not study.tuning.space:
+    if not tuning.parameters:
         yield 'tuning.space: names no parameter; name at least one, for example space = { learning_rate = "auto" }'
-    for name, value in study.tuning.space.items():
+    for name, value in tuning.space.items():
         having = {arm.name: found[name] for arm in study.arms if name in (found := parameters_of(study, arm))}
-        if not having:
-            yield f"tuning.space.{name}: {_why_absent(study, name)}"
-        elif value == "auto":
-            if name != "learning_rate":
-                yield f'tuning.space.{name}: "auto" is known for learning_rate alone; give a range: {_FORMS}'
-        elif isinstance(found_range := parse_range(value), str):
-            yield f"tuning.space.{name}: {found_range}"
+        here = {arm: parameter for arm, parameter in having.items() if name not in tuning.arms.get(arm, {})}
+        why = "" if having else _why_absent(study, study.arms, name)
+        yield from (f"tuning.space.{name}: {problem}" for problem in _problems(name, value, why, here))
+    known = {arm.name: arm for arm in study.arms}
+    for arm_name, ranges in tuning.arms.items():
+        if arm_name not in known:
+            listed = ", ".join(map(repr, known))
+            yield f"tuning.arms: no arm is called {arm_name!r}; known: {listed}.{did_you_mean(arm_name, known)}"
         else:
-            yield from _range_problems(name, found_range, having)
+            yield from _problems_of_arm(study, known[arm_name], ranges)
 
 
-def _range_problems(name: str, found: Range, having: Mapping[str, Parameter]) -> Iterator[str]:
+def _problems_of_arm(study: Study, arm: ArmConfig, ranges: Mapping[str, Any]) -> Iterator[str]:
+    where, having = f'tuning.arms."{arm.name}"', parameters_of(study, arm)
+    if not ranges:
+        yield f"{where}: names no parameter; name at least one, or leave this table out"
+    for name, value in ranges.items():
+        here = {arm.name: having[name]} if name in having else {}
+        why = "" if here else _why_absent(study, (arm,), name)
+        yield from (f"{where}.{name}: {problem}" for problem in _problems(name, value, why, here))
+
+
+def _problems(name: str, value: Any, why_absent: str, having: Mapping[str, Parameter]) -> Iterator[str]:
+    """Say what is wrong with one range, for the arms that are tuned over it."""
+    if why_absent:
+        yield why_absent
+    elif value == "auto":
+        if name != "learning_rate":
+            yield f'"auto" is known for learning_rate alone; give a range: {_FORMS}'
+    elif isinstance(found := parse_range(value), str):
+        yield found
+    else:
+        yield from _range_problems(found, having)
+
+
+def _range_problems(found: Range, having: Mapping[str, Parameter]) -> Iterator[str]:
     """Check the ends, or every choice, against what each arm's parameter may be."""
     values = found.choices if found.kind == "choices" else (found.low, found.high)
     for arm, parameter in having.items():
         if parameter.kind == "choice" and found.kind != "choices":
-            yield f"tuning.space.{name}: takes names; write {{ choices = {list(parameter.choices)} }}"
+            yield f"takes names; write {{ choices = {list(parameter.choices)} }}"
             return
         if parameter.kind == "integer" and found.kind in ("linear", "log"):
-            yield f'tuning.space.{name}: takes whole numbers; write [{found.low:g}, {found.high:g}, "int"]'
+            yield f'takes whole numbers; write [{found.low:g}, {found.high:g}, "int"]'
             return
         for value in values:
             if problem := parameter.problem(value):
-                yield f"tuning.space.{name}: {problem} (arm {arm!r})"
+                yield f"{problem} (arm {arm!r})"
                 return
 
 
-def _why_absent(study: Study, name: str) -> str:
-    known = sorted({found for arm in study.arms for found in parameters_of(study, arm)})
+def _why_absent(study: Study, arms: Sequence[ArmConfig], name: str) -> str:
+    """Say why none of these arms, all of the study or one, can be tuned over a parameter."""
+    known = sorted({found for arm in arms for found in parameters_of(study, arm)})
     if name in _WHY_FIXED:
         return f"cannot be tuned: {_WHY_FIXED[name]}. These can: {', '.join(known)}"
+    whole = len(arms) == len(study.arms)
     if name == "momentum":
-        return 'belongs to the optimizer "sgd", which no arm trains with; leave it out'
-    if any(name in spec_of(arm.loss, arm.hyper_parameters).hyper_parameters for arm in study.arms):
+        who = "no arm trains with" if whole else "this arm does not train with"
+        return f'belongs to the optimizer "sgd", which {who}; leave it out'
+    if any(name in spec_of(arm.loss, arm.hyper_parameters).hyper_parameters for arm in arms):
         return f"is a list or a table, and only single values can be tuned. These can: {', '.join(known)}"
     losses = [loss for loss, spec in LOSSES.items() if name in spec.hyper_parameters]
     if losses:
-        return f"no arm of this study has this parameter; it belongs to {', '.join(losses[:5])}. Leave it out"
-    return f"no parameter is called {name!r}; known for these arms: {', '.join(known)}.{did_you_mean(name, known)}"
+        none = "no arm of this study has" if whole else "this arm does not have"
+        return f"{none} this parameter; it belongs to {', '.join(losses[:5])}. Leave it out"
+    these = "these arms" if whole else "this arm"
+    return f"no parameter is called {name!r}; known for {these}: {', '.join(known)}.{did_you_mean(name, known)}"
 
 
 def _is_number(value: Any) -> bool:

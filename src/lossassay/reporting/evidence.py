@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from lossassay.config import CONTROL_ARM
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.tables import Cell, Table
@@ -174,14 +175,26 @@ def control(results: StudyResults, m: Messages) -> Markup | None:
     if row is None or row["low"] is None:
         return None
     sizes = {name: formatting.size_of_difference(metric, row[name]) for name in ("sd_low", "sd_high")}
-    return m(
-        "evidence.control",
+    again = m(
+        f"evidence.control_{_control_again(results)}",
         arm=arm(results.facts["reference"]),
-        metric=metric_name(m, metric),
         number=m.counted("count.replicates", row["replicates"]),
+    )
+    differences = m(
+        "evidence.control",
+        metric=metric_name(m, metric),
         difference=with_unit(m, metric, formatting.difference(metric, row["difference"])),
         low=formatting.difference(metric, row["low"]),
         high=formatting.difference(metric, row["high"]),
         sd=with_unit(m, metric, formatting.size_of_difference(metric, row["sd"])),
         **sizes,
     )
+    return Markup(" ").join((again, differences))
+
+
+def _control_again(results: StudyResults) -> str:
+    """Name what the A/A control did once more: all of it, or the training alone."""
+    if results.study.tuning is None:
+        return "trained"
+    tuned = any(job["arm"] == CONTROL_ARM for job in results.plan.get("tuning", ()))
+    return "tuned" if tuned else "with_settings"

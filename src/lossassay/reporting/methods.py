@@ -110,6 +110,8 @@ def _tuning(results: StudyResults, m: Messages) -> Sentences:
         ),
         ("bouthillier2021",) if tuning.scope == "nested" else (),
     )
+    if tuning.arms:
+        yield m("methods.tuned_arms", arms=", ".join(tuning.arms)), ()
     yield m(f"methods.tuned_{tuning.sampler}"), _SAMPLERS[tuning.sampler]
     if tuning.pruning == "halving":
         yield m("methods.tuned_halving"), ("jamieson2016",)

@@ -23,6 +23,7 @@ class Section:
         said: Budget, what changed, sensitivity, choices at an edge; sentence by sentence.
         verdicts: Without and with tuning.
         unit: Of the differences.
+        ranges: Over which each parameter of each arm was tuned.
         budget: What each arm spent.
         budget_text: How to read it.
     """
@@ -31,6 +32,7 @@ class Section:
     said: list[Markup]
     verdicts: Table | None
     unit: str
+    ranges: Table | None
     budget: Table | None
     budget_text: Markup
 
@@ -44,6 +46,7 @@ def section(results: StudyResults, m: Messages) -> Section | None:
     return Section(
         claim=_claim(tuning, facts, m),
         said=[
+            *_own_ranges(facts, m),
             *_budget_words(results, tuning, facts, m),
             *_changes(results, m),
             *_rates(results, facts, m),
@@ -51,6 +54,7 @@ def section(results: StudyResults, m: Messages) -> Section | None:
         ],
         verdicts=_verdicts(results, m),
         unit=unit_of_difference(m, metric),
+        ranges=_ranges(facts, m),
         budget=_budget(results, m),
         budget_text=m(
             "section.tuning.budget_text",
@@ -76,6 +80,38 @@ def terminal_line(results: StudyResults, m: Messages) -> str | None:
 def _claim(tuning: TuningConfig, facts: dict[str, Any], m: Messages) -> Markup:
     share = formatting.value("share", tuning.share)
     return m(f"tuning.{tuning.scope}", parameters=", ".join(facts["parameters"]), share=share)
+
+
+def _own_ranges(facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
+    """Say which arms have ranges of their own: more is known of them than of the others."""
+    own = [row for row in facts.get("ranges", ()) if row["of_arm_alone"]]
+    if own:
+        named = [m("tuning.range_named", parameter=row["parameter"], arm=arm(row["arm"])) for row in own]
+        yield m("tuning.own_ranges", ranges=Markup(", ").join(named))
+
+
+def _ranges(facts: dict[str, Any], m: Messages) -> Table | None:
+    """Return the ranges of every arm; None for folders from before they were stored."""
+    rows = [
+        [
+            arm(row["arm"]),
+            row["parameter"],
+            _range(row, m),
+            m(f"tuning.range_for.{'arm' if row['of_arm_alone'] else 'all'}"),
+        ]
+        for row in facts.get("ranges", ())
+    ]
+    if not rows:
+        return None
+    head = [m("word.arm"), *(m(f"tuning.range_head.{name}") for name in ("parameter", "range", "set_for"))]
+    return Table(name="", head=head, rows=rows, text_columns=4)
+
+
+def _range(row: dict[str, Any], m: Messages) -> Markup:
+    if row["scale"] == "choices":
+        return m("tuning.range.choices", choices=", ".join(map(str, row["choices"])))
+    ends = {end: formatting.setting(row[end]) for end in ("low", "high")}
+    return m(f"tuning.range.{row['scale']}", **ends)
 
 
 def _budget_words(results: StudyResults, tuning: TuningConfig, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:

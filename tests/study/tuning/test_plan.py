@@ -16,6 +16,7 @@ from lossassay import api
 from lossassay.config import Study, parse_study
 from lossassay.data.cache import open_cache
 from lossassay.data.grouping import exam_numbers, group_numbers
+from lossassay.engine.seeds import derive
 from lossassay.errors import DataError, LabelError, StudyFileError
 from lossassay.study.analysis.outlook import pilot_of
 from lossassay.study.folder.results import read_plan
@@ -23,6 +24,7 @@ from lossassay.study.planning.describe import plan_as_data
 from lossassay.study.planning.estimate import estimate
 from lossassay.study.planning.fitting import check_class_counts
 from lossassay.study.planning.plan import Plan
+from lossassay.study.planning.run_names import name_of, run_facts
 from lossassay.study.tuning import jobs as tuning_jobs
 from tests.study.helpers import SMALL_MODEL
 from tests.study.tuning.helpers import planned, tuned_study
@@ -94,11 +96,61 @@ def test_nested_jobs_tune_on_the_parts_and_seeds_of_their_replicate(images: Path
     assert len({job.sampler_seed for job in plan.jobs}) == 2  # one for each replicate, the same for both arms
 
 
-def test_controls_are_trained_with_the_settings_of_their_reference(images: Path) -> None:
+def test_damaged_controls_are_trained_with_the_settings_of_their_reference(images: Path) -> None:
     plan = planned(tuned_study(images, evidence={"control": ["same", "masked_centre"]}))
     tuned_by = {(run.arm, run.replicate): run.tuned_by for run in plan.runs}
-    for control in ("A/A control", "control: masked centre"):
-        assert tuned_by[control, 1] == tuned_by["categorical_crossentropy", 1] is not None
+    assert tuned_by["control: masked centre", 1] == tuned_by["categorical_crossentropy", 1] is not None
+
+
+def test_the_aa_control_of_a_nested_study_does_the_whole_procedure_again(images: Path) -> None:
+    plan = planned(tuned_study(images, evidence={"control": True}))
+    jobs = {(job.arm, job.replicate): job for job in plan.jobs}
+    assert len(jobs) == 6
+    for run in plan.runs:
+        if run.arm != "A/A control":
+            continue
+        again, first = jobs["A/A control", run.replicate], jobs["categorical_crossentropy", run.replicate]
+        assert run.tuned_by == again.id != first.id
+        assert again.spec.seeds == run.spec.seeds
+        assert again.spec.seeds.split == first.spec.seeds.split
+        assert again.spec.seeds.init != first.spec.seeds.init
+        assert again.sampler_seed not in {job.sampler_seed for job in plan.jobs if job is not again}
+        assert (again.space, again.own, again.epochs) == (first.space, first.own, first.epochs)
+        assert (again.spec.loss, again.spec.training) == (first.spec.loss, first.spec.training)
+
+
+def test_the_aa_control_changes_no_name_of_another_job_or_run(images: Path) -> None:
+    with_it, bare = (planned(tuned_study(images, evidence={"control": control})) for control in (True, False))
+    assert {job.id for job in with_it.jobs if job.arm != "A/A control"} == {job.id for job in bare.jobs}
+    assert {key: own for key, own in names(with_it).items() if key[0] != "A/A control"} == names(bare)
+
+
+def test_ranges_of_one_arm_change_its_names_alone_where_they_bring_no_new_parameter(images: Path) -> None:
+    first = names(planned(tuned_study(images)))
+    own = {"mean_squared_error": {"learning_rate": [1e-3, 1e-2, "log"]}}
+    other = names(planned(tuned_study(images, tuning={"arms": own})))
+    assert {arm for (arm, replicate), run_id in first.items() if other[arm, replicate] != run_id} == set(own)
+    assert names(planned(tuned_study(images, tuning={"arms": {}}))) == first
+
+
+def test_jobs_of_a_study_without_ranges_of_arms_keep_their_names(images: Path) -> None:
+    """The facts of a name as they were before an arm could have ranges of its own, written out."""
+    study = tuned_study(images)
+    plan = planned(study)
+    job = plan.jobs[0]
+    tuning = {
+        "trials": 4,
+        "scope": "nested",
+        "share": 0.3,
+        "sampler": "quasi_random",
+        "pruning": "halving",
+        "metric": "balanced_accuracy",
+        "space": {"learning_rate": {"kind": "log", "low": 1e-4, "high": 0.1}},
+        "parameters": ["learning_rate"],
+        "own": {"learning_rate": 0.001},
+        "sampler_seed": derive(0, "tuning", 0),
+    }
+    assert job.id == name_of(run_facts(job.spec, study, plan.digest, plan.splits[0]) | {"tuning": tuning})
 
 
 def test_plan_json_says_who_tunes_whom(images: Path) -> None:
@@ -209,6 +261,13 @@ def test_tuning_once_has_a_job_for_each_arm_and_seeds_of_its_own(exams: Path) ->
     assert [job.replicate for job in plan.jobs] == [None, None]
     assert {run.tuned_by for run in plan.runs if not run.untuned} == {job.id for job in plan.jobs}
     assert not {job.spec.seeds for job in plan.jobs} & {run.spec.seeds for run in plan.runs}
+
+
+def test_settings_that_are_chosen_once_are_those_of_the_aa_control_too(exams: Path) -> None:
+    study = once_study(exams)
+    plan = planned(study.model_copy(update={"evidence": study.evidence.model_copy(update={"control": True})}))
+    assert [job.arm for job in plan.jobs] == [arm.name for arm in study.arms]
+    assert {run.tuned_by for run in plan.runs if run.arm == "A/A control"} == {plan.jobs[0].id}
 
 
 def test_smaller_test_parts_give_other_names_even_untuned(exams: Path) -> None:

@@ -11,9 +11,15 @@ from lossassay.study.tuning.space import own_settings, points, ranges_of, trial_
 SCALES = {"focal": 0.5, "mean_squared_error": 0.25}
 
 
-def study(space: dict[str, Any], **training: Any) -> Study:
+def study(space: dict[str, Any], own: dict[str, Any] | None = None, **training: Any) -> Study:
     arms = [{"loss": "focal", "name": "focal"}, {"loss": "mean_squared_error"}]
-    raw = {"name": "s", "data": {"path": "digits"}, "arms": arms, "training": training, "tuning": {"space": space}}
+    raw = {
+        "name": "s",
+        "data": {"path": "digits"},
+        "arms": arms,
+        "training": training,
+        "tuning": {"space": space, "arms": own or {}},
+    }
     return parse_study(raw)
 
 
@@ -24,7 +30,7 @@ def job(own: Study, arm: int, *, trials: int = 9, sampler: str = "quasi_random")
         "trials": trials,
         "sampler": sampler,
         "sampler_seed": 7,
-        "parameters": list(own.tuning.space),
+        "parameters": list(own.tuning.parameters),
         "space": {name: one.as_data() for name, one in space.items()},
         "own": own_settings(own, own.arms[arm], space),
     }
@@ -39,6 +45,25 @@ def test_shared_parameters_have_the_same_points_in_every_arm(sampler: str) -> No
     assert all("gamma" in one for one in first)
     assert not any("gamma" in one for one in second)
     assert len({one["learning_rate"] for one in first}) == len(first)
+
+
+@pytest.mark.parametrize("sampler", ["quasi_random", "random"])
+def test_a_range_of_one_arm_moves_its_values_and_no_point(sampler: str) -> None:
+    space = {"learning_rate": [0.5, 1.5], "weight_decay": [0.0, 1.0]}
+    both = study(space | {"gamma": [0.0, 5.0]})
+    alone = study(space, {"focal": {"gamma": [0.0, 5.0], "learning_rate": [1.0, 1.5]}})
+    (before, other), (after, same) = (
+        [trial_parameters(job(own, arm, sampler=sampler)) for arm in (0, 1)] for own in (both, alone)
+    )
+    assert other == same
+    for first, second in zip(before[1:], after[1:], strict=True):
+        assert (first["gamma"], first["weight_decay"]) == (second["gamma"], second["weight_decay"])
+        assert second["learning_rate"] == pytest.approx(0.75 + first["learning_rate"] / 2, abs=1e-3)
+
+
+def test_auto_may_stand_for_one_arm_alone() -> None:
+    own = study({"learning_rate": [0.1, 0.2]}, {"mean_squared_error": {"learning_rate": "auto"}}, learning_rate=0.01)
+    assert [ranges_of(own, arm, SCALES)["learning_rate"].ends for arm in own.arms] == [(0.1, 0.2), (0.001, 0.1)]
 
 
 def test_the_first_trial_has_the_settings_of_the_study() -> None:

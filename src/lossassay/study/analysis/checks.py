@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from lossassay import stats
+from lossassay.config.tuning_space import asked_ranges
 from lossassay.data.audit.source_tells import source_tell
 from lossassay.data.audit.tells import STRONG_EXCESS
 from lossassay.engine.spec import Array
@@ -44,7 +45,7 @@ def _gradient_scales(context: Context) -> Found:
     lowest, highest = min(scales, key=scales.get), max(scales, key=scales.get)
     ratio = scales[highest] / scales[lowest] if scales[lowest] else float("inf")
     fields = {"ratio": ratio if isfinite(ratio) else None, "arm_low": lowest, "arm_high": highest}
-    tuned = context.study.tuning is not None and RATE in context.study.tuning.space
+    tuned = all(RATE in asked_ranges(context.study, arm) for arm in context.study.arms)
     return (ratio <= _GRADIENT_RATIO if len(scales) > 1 and not tuned else None), fields
 
 

@@ -14,13 +14,14 @@ from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.family import Pair, compared_pairs
 from lossassay.study.analysis.judge import Judged, judge
 from lossassay.study.analysis.runs import Run
-from lossassay.study.analysis.tuning_results import Job, common_epochs, read_jobs
+from lossassay.study.analysis.tuning_results import Job, common_epochs, jobs_of_arms, read_jobs
 from lossassay.study.analysis.tuning_tables import (
     RATE,
     Rows,
     best_so_far_rows,
     budget_of,
     choice_rows,
+    range_rows,
     sensitivity_rows,
     trial_rows,
 )
@@ -58,7 +59,7 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
     found = {
         "metric": tuning.metric or context.metric,
         "parameters": list(dict.fromkeys(name for job in jobs for name in job.space)),
-        "jobs_planned": len(context.plan.get("tuning", ())),
+        "jobs_planned": len(jobs_of_arms(context.plan)),
         "jobs_finished": len(jobs),
         "common_epochs": common_epochs(jobs),
         "epochs_low": budget["epochs"].min(),
@@ -71,6 +72,7 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "pairs_changed": int(words["changed"].sum()),
         "rate_tuned": any(RATE in job.space for job in jobs),
         "rate_winners": winners(tables["tuning_sensitivity"]),
+        "ranges": list(range_rows(context.study, context.plan)),
     }
     return {"tuning": found}
 

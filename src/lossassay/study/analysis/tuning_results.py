@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
+from lossassay.config import CONTROL_ARMS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +90,14 @@ class Job:
 
 
 def read_jobs(folder: Path, plan: dict[str, Any]) -> list[Job]:
-    """Return the finished tuning jobs of a plan, in its order.
+    """Return the finished tuning jobs of the arms of a plan, in its order; those of the A/A control are left out.
 
     Args:
         folder: The out folder.
         plan: plan.json.
     """
     found = []
-    for entry in plan.get("tuning", ()):
+    for entry in jobs_of_arms(plan):
         path = folder / "tuning" / entry["id"] / "trials.parquet"
         if path.is_file():
             found.append(
@@ -110,6 +111,15 @@ def read_jobs(folder: Path, plan: dict[str, Any]) -> list[Job]:
                 )
             )
     return found
+
+
+def jobs_of_arms(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the planned tuning jobs of arms; the A/A control has some too, which no table compares.
+
+    Args:
+        plan: plan.json.
+    """
+    return [entry for entry in plan.get("tuning", ()) if entry["arm"] not in CONTROL_ARMS.values()]
 
 
 def common_epochs(jobs: Sequence[Job]) -> int:

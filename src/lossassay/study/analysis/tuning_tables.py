@@ -9,7 +9,7 @@ import numpy as np
 
 from lossassay import stats
 from lossassay.config import Study
-from lossassay.config.tuning_space import Range, parameters_of
+from lossassay.config.tuning_space import Range, own_ranges, parameters_of
 from lossassay.engine.spec import Array
 from lossassay.study.analysis.tuning_results import Job, Trial, common_epochs
 
@@ -149,6 +149,28 @@ def _bin_row(means: Array, trials: int, study: Study) -> dict[str, Any]:
         "trials": trials,
         "jobs": shortfall.replicates,
     }
+
+
+def range_rows(study: Study, plan: dict[str, Any]) -> Rows:
+    """Return the range of every tuned parameter of every arm, and whether it was set for that arm alone.
+
+    Args:
+        study: As resolved.
+        plan: plan.json; the jobs of one arm have the same ranges.
+    """
+    for arm in study.arms:
+        job = next((entry for entry in plan.get("tuning", ()) if entry["arm"] == arm.name), None)
+        for name, stored in (job["space"] if job else {}).items():
+            found = Range.of_data(stored)
+            yield {
+                "arm": arm.name,
+                "parameter": name,
+                "scale": found.kind,
+                "low": found.low,
+                "high": found.high,
+                "choices": list(found.choices),
+                "of_arm_alone": name in own_ranges(study, arm),
+            }
 
 
 def choice_rows(study: Study, jobs: Sequence[Job]) -> Rows:

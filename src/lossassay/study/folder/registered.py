@@ -1,6 +1,7 @@
 """What a study stated before its first run, and what was changed later."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,13 @@ def _tuning_in_words(tuning: TuningConfig | None) -> str | None:
     """Say what is chosen, how often and with what budget: a verdict is about arms that were tuned so."""
     if tuning is None:
         return None
-    ranges = ", ".join(f"{name} {json.dumps(span)}" for name, span in sorted(tuning.space.items()))
-    return f"{tuning.trials} trials of each arm, {_TUNING_OF_SCOPE[tuning.scope]}: {ranges}"
+    ranges = [_ranges_in_words(tuning.space)]
+    ranges += [f"for {arm} alone {_ranges_in_words(own)}" for arm, own in sorted(tuning.arms.items())]
+    return f"{tuning.trials} trials of each arm, {_TUNING_OF_SCOPE[tuning.scope]}: {'; '.join(filter(None, ranges))}"
+
+
+def _ranges_in_words(ranges: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {json.dumps(span)}" for name, span in sorted(ranges.items()))
 
 
 def _in_words(key: str, before: Any, now: Any) -> str:

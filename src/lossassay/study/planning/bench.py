@@ -171,8 +171,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         OutFolderError: If the tuning job that chooses its settings is not finished.
     """
     entry = bench.runs[run_id]
-    name = entry["arm"].removeprefix(UNTUNED)
-    arm = bench.plan["arms"][bench.plan["control"] if name in CONTROL_ARMS.values() else name]
+    arm = _arm_of(bench, entry)
     tuned = chosen_settings(bench.folder, entry["tuned_by"]) if "tuned_by" in entry else None
     arm = tuned_arm(arm, tuned)
     spec = _spec(bench, arm, entry, bench.plan["metric"])
@@ -194,7 +193,7 @@ def read_trial(bench: Bench, job: dict[str, Any], parameters: dict[str, Any]) ->
         job: Entry of plan.json.
         parameters: Of the trial.
     """
-    arm = with_parameters(bench.plan["arms"][job["arm"]], parameters)
+    arm = with_parameters(_arm_of(bench, job), parameters)
     parts = bench.tuning_parts if job["replicate"] is None else bench.parts[job["replicate"]]
     assert parts is not None  # noqa: S101 - jobs that tune once have their parts
     data = _data(bench, parts)
@@ -202,6 +201,13 @@ def read_trial(bench: Bench, job: dict[str, Any], parameters: dict[str, Any]) ->
     for part in (data.train, data.validation):
         labels[part] = data.labels[part]
     return _spec(bench, arm, job, job["metric"]), replace(data, labels=labels, test=np.zeros(0, dtype=np.int64))
+
+
+def _arm_of(bench: Bench, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the arm of a run or a tuning job; that of a control is its reference."""
+    name = entry["arm"].removeprefix(UNTUNED)
+    arm: dict[str, Any] = bench.plan["arms"][bench.plan["control"] if name in CONTROL_ARMS.values() else name]
+    return arm
 
 
 def _spec(bench: Bench, arm: dict[str, Any], entry: dict[str, Any], metric: str) -> RunSpec:

@@ -239,7 +239,8 @@ def _planned_runs(
     job_of = {(job.arm, job.replicate): job.id for job in jobs}
     for replicate, own in enumerate(seeds):
         for name, arm, run_seeds, damage in _trained(study, replicate, own):
-            tuned_by = job_of.get((arm.name, replicate), job_of.get((arm.name, None)))
+            asked = ((name, replicate), (arm.name, replicate), (arm.name, None))
+            tuned_by = next((job_of[key] for key in asked if key in job_of), None)
             untuned = name.startswith(UNTUNED)
             training = study.training_of(arm)
             spec = RunSpec(
@@ -259,7 +260,8 @@ def _planned_runs(
 def _trained(study: Study, replicate: int, own: Seeds) -> Iterator[tuple[str, ArmConfig, Seeds, Damage | None]]:
     """Yield name, arm, seeds and damage of everything that is trained in a replicate.
 
-    Controls train with the settings of their reference, tuned ones where it is tuned.
+    Controls train with the settings of their reference, tuned ones where it is tuned; the A/A control of a study that
+    tunes in every replicate has a job of its own.
     """
     reference = next(arm for arm in study.arms if arm.name == study.reference)
     for arm in study.arms:

@@ -1,14 +1,14 @@
 """The tuning jobs of a study: one arm in one replicate, or one arm once, each named by what determines it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from lossassay.config import ArmConfig, Study
+from lossassay.config import CONTROL_ARM, ArmConfig, Study
 from lossassay.config.tuning_space import Range
 from lossassay.data.split import Split
-from lossassay.engine.seeds import Seeds, derive
+from lossassay.engine.seeds import Seeds, control_seeds, derive
 from lossassay.engine.spec import EngineChoice, RunSpec
 from lossassay.errors import DataError
 from lossassay.study.planning.run_names import name_of, run_facts
@@ -22,10 +22,10 @@ class TuningJob:
 
     Args:
         id: Its name.
-        arm: Whose parameters are chosen.
+        arm: Whose parameters are chosen; or the A/A control, which tunes its reference arm again.
         replicate: From 0; None: once, for all replicates.
         spec: The run of the study's own settings; its metric is that of the tuning.
-        sampler_seed: Of study and replicate alone, so that all arms try the same points.
+        sampler_seed: Of study and replicate alone, so that all arms try the same points; the A/A control has its own.
         space: Ranges by parameter.
         own: The study's own values of these parameters.
         epochs: That the job spends, if no trial diverges.
@@ -39,6 +39,17 @@ class TuningJob:
     space: dict[str, Range]
     own: dict[str, Any]
     epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What is tuned: an arm, or the A/A control, with its seeds in one place."""
+
+    name: str
+    arm: ArmConfig
+    seeds: Seeds
+    sampler_seed: int
+    place: "Place"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +90,9 @@ def tuning_jobs(
 ) -> list[TuningJob]:
     """Return the jobs of a study, replicate by replicate; none without the section ``[tuning]``.
 
+    Where every replicate tunes anew, the A/A control does the whole procedure again: it has jobs of its own, with other
+    points and other seeds. Settings that were chosen once are part of the claim, so that there it takes them over.
+
     Args:
         study: As resolved.
         digest: Of the data.
@@ -89,45 +103,59 @@ def tuning_jobs(
     """
     if study.tuning is None:
         return []
-    return [_job(study, digest, place, engine, arm, metric, scales) for place in places for arm in study.arms]
+    return [_job(study, digest, one, engine, metric, scales) for place in places for one in _wanted(study, place)]
+
+
+def _wanted(study: Study, place: Place) -> Iterator[_Wanted]:
+    seed = study.evidence.seed
+    points = derive(seed, "tuning", "once" if place.replicate is None else place.replicate)
+    for arm in study.arms:
+        yield _Wanted(name=arm.name, arm=arm, seeds=place.seeds, sampler_seed=points, place=place)
+    if place.replicate is not None and "same" in study.evidence.controls:
+        yield _Wanted(
+            name=CONTROL_ARM,
+            arm=next(arm for arm in study.arms if arm.name == study.reference),
+            seeds=control_seeds(seed, place.replicate, place.seeds),
+            sampler_seed=derive(seed, "tuning", place.replicate, "control"),
+            place=place,
+        )
 
 
 def _job(
     study: Study,
     digest: str,
-    place: Place,
+    wanted: _Wanted,
     engine: EngineChoice,
-    arm: ArmConfig,
     metric: str,
     scales: Mapping[str, float],
 ) -> TuningJob:
-    tuning, training = study.tuning, study.training_of(arm)
+    arm, tuning = wanted.arm, study.tuning
+    training = study.training_of(arm)
     assert tuning is not None  # noqa: S101 - for the type checker
     spec = RunSpec(
         loss=arm.loss,
         hyper_parameters=arm.hyper_parameters,
         training=training,
-        seeds=place.seeds,
+        seeds=wanted.seeds,
         engine=engine.of(training),
         metric=metric,
     )
     space = ranges_of(study, arm, scales)
     own = own_settings(study, arm, space)
-    sampler_seed = derive(study.evidence.seed, "tuning", "once" if place.replicate is None else place.replicate)
-    settings = tuning.model_dump(mode="json", exclude={"untuned", "space", "metric"})
+    settings = tuning.model_dump(mode="json", exclude={"untuned", "space", "arms", "metric"})
     facts = settings | {
         "metric": metric,
         "space": {name: one.as_data() for name, one in space.items()},
-        "parameters": list(tuning.space),
+        "parameters": list(tuning.parameters),
         "own": own,
-        "sampler_seed": sampler_seed,
+        "sampler_seed": wanted.sampler_seed,
     }
     return TuningJob(
-        id=name_of(run_facts(spec, study, digest, place.parts) | {"tuning": facts}),
-        arm=arm.name,
-        replicate=place.replicate,
+        id=name_of(run_facts(spec, study, digest, wanted.place.parts) | {"tuning": facts}),
+        arm=wanted.name,
+        replicate=wanted.place.replicate,
         spec=spec,
-        sampler_seed=sampler_seed,
+        sampler_seed=wanted.sampler_seed,
         space=space,
         own=own,
         epochs=budget_epochs(tuning.trials, training.epochs, tuning.pruning),
@@ -165,7 +193,7 @@ def job_entry(job: TuningJob, study: Study) -> dict[str, Any]:
         "pruning": tuning.pruning,
         "epochs": job.spec.training.epochs,
         "epochs_planned": job.epochs,
-        "parameters": list(tuning.space),
+        "parameters": list(tuning.parameters),
         "space": {name: one.as_data() for name, one in job.space.items()},
         "own": job.own,
     }

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from lossassay.config import ArmConfig, Study
-from lossassay.config.tuning_space import TUNABLE, Range, parameters_of, parse_range
+from lossassay.config.tuning_space import TUNABLE, Range, asked_ranges, parse_range
 from lossassay.engine.spec import Array
 
 AUTO_FACTOR = 10.0  # "auto": from a tenth to ten times the base
@@ -16,19 +16,15 @@ _FIRST = 10  # trials of "tpe" before it learns, its usual number
 
 
 def ranges_of(study: Study, arm: ArmConfig, scales: Mapping[str, float]) -> dict[str, Range]:
-    """Return the ranges that an arm is tuned over, in the order of the study file.
+    """Return the ranges that an arm is tuned over: those of all arms in the order of the study file, then its own.
 
     Args:
         study: With its section ``[tuning]``, as checked.
         arm: One of its arms.
         scales: Norm of every arm's gradient at its first scores, by name; see `identity.gradient_scales`.
     """
-    if study.tuning is None:
-        return {}
-    having, ranges = parameters_of(study, arm), {}
-    for name, value in study.tuning.space.items():
-        if name not in having:
-            continue
+    ranges = {}
+    for name, value in asked_ranges(study, arm).items():
         found = _auto(study, arm, scales) if value == "auto" else parse_range(value)
         if isinstance(found, Range):  # a text would be a problem, which the study file was checked for
             ranges[name] = found
@@ -70,7 +66,7 @@ def points(sampler: str, seed: int, trials: int, names: tuple[str, ...]) -> Arra
         sampler: ``"random"``; anything else: scrambled Sobol points (Owen 1998, doi:10.1006/jcom.1998.0487).
         seed: Of study and replicate alone.
         trials: How many.
-        names: Of all parameters of the space, also of those that an arm does not have; each is one dimension.
+        names: Of all parameters of all arms, also of those that an arm does not have; each is one dimension.
     """
     random = np.random.default_rng(seed)
     if sampler == "random":
