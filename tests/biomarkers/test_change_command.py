@@ -113,6 +113,20 @@ def test_images_of_one_day_give_the_smallest_detectable_change(tmp_path: Path) -
     assert found.strongest(1)["feature"].to_list() == ["feature_000"]
 
 
+@pytest.mark.parametrize("per_day", [2, 3])
+def test_more_images_of_a_day_leave_about_five_in_a_hundred_beyond(tmp_path: Path, per_day: int) -> None:
+    shares = []
+    for seed in range(10):
+        features, table = visits(per_day=per_day, seed=seed)
+        features.write_parquet(tmp_path / "f.parquet")
+        table.write_csv(tmp_path / "visits.csv")
+        columns = ChangeColumns(time="when", subject="who")
+        found = feature_changes(tmp_path / "f.parquet", columns, table=tmp_path / "visits.csv")
+        shares.append(found.table["share_beyond"][1])
+    # 300 patients, and a coefficient from 30; for two single images it would be 0.006 or less
+    assert np.mean(shares) == pytest.approx(0.055, abs=0.035)
+
+
 def test_repeats_of_others_give_it_too(folder: Path) -> None:
     other = visits(per_day=2, seed=1)[0].with_columns(group=pl.lit(None, pl.String))
     ids = visits(per_day=2, seed=1)[1]
