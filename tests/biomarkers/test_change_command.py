@@ -111,6 +111,8 @@ def test_images_of_one_day_give_the_smallest_detectable_change(tmp_path: Path) -
     assert (rows[0]["share_beyond"], rows[2]["share_beyond"]) == (1.0, 0.0)
     assert rows[1]["share_beyond"] < 0.2
     assert found.strongest(1)["feature"].to_list() == ["feature_000"]
+    done = RUNNER.invoke(app, ["change", str(tmp_path / "f.csv"), *arguments(tmp_path)[2:]])
+    assert "Shares beyond count how many images a subject has" in done.stderr
 
 
 @pytest.mark.parametrize("per_day", [2, 3])
@@ -137,6 +139,8 @@ def test_repeats_of_others_give_it_too(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     plain = json.loads(done.stdout)
     assert plain["coefficient_from"] == "given repeats"
+    said = RUNNER.invoke(app, arguments(folder, repeatability=str(folder / "repeats.parquet"))).stderr
+    assert "comes from --repeatability. Shares beyond take it as it is" in said
     assert plain["features"][0]["coefficient"] == pytest.approx(2.77 * 0.1, rel=0.35)
 
 
