@@ -8,6 +8,14 @@ import typer
 from lossassay.printing import print_json, print_table, say
 
 _SHOWN = 10
+_DETECTABLE = {  # by where the smallest detectable change comes from
+    None: "No ten subjects have two images of one day, so the smallest detectable change is not known. Give features "
+    "of repeated images with --repeatability.",
+    "repeat images": "The smallest detectable change comes from two images of one day. Shares beyond count how many "
+    "images a subject has on its first and last day.",
+    "given repeats": "The smallest detectable change comes from --repeatability. Shares beyond take it as it is, "
+    "whatever number of images a day has.",
+}
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -54,11 +62,7 @@ def change(
     _print_strongest(found)
     if found.left_out:
         say(f"{found.left_out} images have no subject or no time and are left out.")
-    if found.coefficient_from is None:
-        say(
-            "No ten subjects have two images of one day, so the smallest detectable change is not known. Give "
-            "features of repeated images with --repeatability."
-        )
+    say(_DETECTABLE[found.coefficient_from])
     typer.echo(f"{target}: {len(found.table):,} features, {found.subjects:,} subjects with two visits or more")
 
 

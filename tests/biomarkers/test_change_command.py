@@ -113,6 +113,22 @@ def test_images_of_one_day_give_the_smallest_detectable_change(tmp_path: Path) -
     assert (rows[0]["share_beyond"], rows[2]["share_beyond"]) == (1.0, 0.0)
     assert rows[1]["share_beyond"] < 0.2
     assert found.strongest(1)["feature"].to_list() == ["feature_000"]
+    done = RUNNER.invoke(app, ["change", str(tmp_path / "f.csv"), *arguments(tmp_path)[2:]])
+    assert "Shares beyond count how many images a subject has" in done.stderr
+
+
+@pytest.mark.parametrize("per_day", [2, 3])
+def test_more_images_of_a_day_leave_about_five_in_a_hundred_beyond(tmp_path: Path, per_day: int) -> None:
+    shares = []
+    for seed in range(10):
+        features, table = visits(per_day=per_day, seed=seed)
+        features.write_parquet(tmp_path / "f.parquet")
+        table.write_csv(tmp_path / "visits.csv")
+        columns = ChangeColumns(time="when", subject="who")
+        found = feature_changes(tmp_path / "f.parquet", columns, table=tmp_path / "visits.csv")
+        shares.append(found.table["share_beyond"][1])
+    # 300 patients, and a coefficient from 30; for two single images it would be 0.006 or less
+    assert np.mean(shares) == pytest.approx(0.055, abs=0.035)
 
 
 def test_repeats_of_others_give_it_too(folder: Path) -> None:
@@ -125,6 +141,8 @@ def test_repeats_of_others_give_it_too(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     plain = json.loads(done.stdout)
     assert plain["coefficient_from"] == "given repeats"
+    said = RUNNER.invoke(app, arguments(folder, repeatability=str(folder / "repeats.parquet"))).stderr
+    assert "comes from --repeatability. Shares beyond take it as it is" in said
     assert plain["features"][0]["coefficient"] == pytest.approx(2.77 * 0.1, rel=0.35)
 
 

@@ -5,8 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lossassay.biomarkers.quality.evidence import Scores, _front, best_arm, better_than, if_diverged_were_worst, same_as
+from lossassay import stats
+from lossassay.biomarkers.quality.evidence import (
+    Scores,
+    _front,
+    best_arm,
+    better_than,
+    differences,
+    if_diverged_were_worst,
+    same_as,
+)
 from lossassay.config.load import parse_study
+from lossassay.study.analysis.family import looks_of
 from lossassay.study.analysis.units import units_of
 
 ARMS = ["a", "b", "c"]
@@ -84,3 +94,44 @@ def test_a_diverged_run_as_the_worst_can_change_a_verdict() -> None:
     context.table = table
     pairs = Scores(criterion="reproducibility", table=np.array([[0.5, 0.7], [0.4, NAN]]), replicates=2)
     assert if_diverged_were_worst(context, pairs, None) == {"value": 0.4, "changes": []}  # type: ignore[arg-type]
+
+
+def context_of(evidence: dict[str, object]) -> SimpleNamespace:
+    """Two arms and, where the study stops early, a race whose last look was at eight replicates."""
+    study = parse_study(
+        {
+            "name": "two",
+            "data": {"path": "digits"},
+            "arms": [{"loss": "categorical_crossentropy"}, {"loss": "label_smoothing"}],
+            "evidence": evidence,
+        }
+    )
+    looks = looks_of(study.evidence)
+    raced = None
+    if study.evidence.sequential:
+        raced = stats.race(TABLE[None], [(0, 1)], looks=looks, alpha=0.05, margin=None, higher_is_better=True)
+    stages = SimpleNamespace(family=[(0, 1)], looks=looks)
+    return SimpleNamespace(study=study, raced=raced, stages=stages, units=units_of(study.data.split, 0))
+
+
+TABLE = np.random.default_rng(0).normal(0.5, 0.1, (8, 2))
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+def test_criteria_are_compared_by_t_also_where_the_study_flips_signs(replicates: int) -> None:
+    (plain,) = stats.paired_differences(TABLE, [(0, 1)], alpha=0.05, family_size=1)
+    context = context_of({"replicates": 8, "method": "sign_flip"})
+    scores = Scores(criterion="repeatability", table=TABLE, replicates=replicates)
+    assert differences(context, scores) == {(0, 1): plain}  # type: ignore[arg-type]
+
+
+def test_intervals_hold_at_every_look_but_for_pairs_of_replicates() -> None:
+    (plain,) = stats.paired_differences(TABLE, [(0, 1)], alpha=0.05, family_size=1)
+    context = context_of({"replicates": {"min": 4, "max": 12}})
+    single, pairs = (
+        differences(context, Scores(criterion="repeatability", table=TABLE, replicates=number))[0, 1]  # type: ignore[arg-type]
+        for number in (1, 2)
+    )
+    assert single.low < plain.low < plain.high < single.high
+    assert "hold at every look" in single.method
+    assert pairs == plain

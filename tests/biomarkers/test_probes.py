@@ -10,6 +10,7 @@ from lossassay.biomarkers.quality.probes import (
     above_chance,
     few_shot,
     linear_probe,
+    linear_probe_without,
     nearest_neighbours,
     without,
 )
@@ -72,11 +73,51 @@ def test_regressing_the_nuisance_out_removes_what_it_explains() -> None:
     features = noise(200) * 0.05
     features[:, 0] += nuisance
     features[:, 1] += labels
-    clean = without(features, nuisance)
     assert linear_probe(features, task_of(nuisance)) == 1.0
-    assert linear_probe(clean, task_of(nuisance)) < 0.65
-    assert linear_probe(clean, task_of(labels)) == 1.0
-    assert linear_probe(without(features, labels), task_of(labels)) < 0.65
+    assert linear_probe_without(features, task_of(nuisance), nuisance) < 0.65
+    assert linear_probe_without(features, task_of(labels), nuisance) == 1.0
+    assert linear_probe_without(features, task_of(labels), labels) < 0.65
+
+
+def confounded(rows: int, tie: float, *, seed: int, own: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Class, source and features; the source is that of the class in a share ``tie``, features know it, and the class
+    beyond it as far as ``own`` says."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(rows) % 2
+    source = np.where(generator.random(rows) < tie, labels, 1 - labels)
+    features = generator.standard_normal((rows, 16)).astype(np.float32)
+    features[:, 0] += 3 * source
+    features[:, 1] += own * labels
+    return labels, source, features
+
+
+@pytest.mark.parametrize("tie", [0.9, 1.0])
+def test_features_that_know_only_the_source_are_at_chance_without_it(tie: float) -> None:
+    """Not below it, as they would be were the means of sources taken from the rows to test as well."""
+    values, before = [], []
+    for seed in range(10):
+        labels, source, features = confounded(400, tie, seed=seed)
+        values.append(linear_probe_without(features, task_of(labels), source))
+        before.append(linear_probe(features, task_of(labels)))
+    assert np.mean(before) > 0.8
+    assert np.mean(values) == pytest.approx(0.5, abs=0.03)
+    assert tie < 1 or max(abs(value - 0.5) for value in values) < 0.05
+
+
+def test_what_features_know_of_the_class_beyond_the_source_stays() -> None:
+    """0.69 by arithmetic: most of the class goes with the source, whose mean is near that of its usual class."""
+    values = []
+    for seed in range(5):
+        labels, source, features = confounded(400, 0.9, seed=seed, own=4.0)
+        assert linear_probe(features, task_of(labels)) > 0.95
+        values.append(linear_probe_without(features, task_of(labels), source))
+    assert np.mean(values) == pytest.approx(0.69, abs=0.04)
+
+
+def test_a_nuisance_class_that_is_not_learnt_from_gets_the_overall_mean() -> None:
+    features = np.array([[1.0], [3.0], [10.0], [7.0], [5.0]])
+    found = without(features, np.array([0, 0, 1, 2, 1]), np.array([0, 1, 2]))
+    assert found[:, 0] == pytest.approx([-1, 1, 0, 7 - 14 / 3, -5])
 
 
 def test_above_chance() -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from lossassay.biomarkers.quality.criteria import FeatureSet, Subjects
 from lossassay.biomarkers.quality.run_changes import change_rows, change_values, feature_names, run_changes, visit_facts
 from lossassay.biomarkers.quality.visit_rows import Visits
-from lossassay.biomarkers.quality.visits import Changes, Measurements, changes, num_changing, repeats
+from lossassay.biomarkers.quality.visits import (
+    Changes,
+    CoefficientSource,
+    Measurements,
+    changes,
+    coefficient_of,
+    num_changing,
+    repeats,
+)
 from lossassay.stats.repeatability import REPEATABILITY_FACTOR
 
 PATIENTS, NOISE, RATE = 400, 0.5, 0.3
@@ -89,6 +97,56 @@ def test_about_five_in_a_hundred_who_do_not_change_lie_beyond() -> None:
         shares.append([one.estimate for one in beyond.shares])
     assert np.mean(shares, axis=0)[:2] == pytest.approx(0.05, abs=0.012)  # 4,000 patients: three standard errors
     assert {of_seed[2] for of_seed in shares} == {0.0}  # a feature that never differs shows no one's change
+
+
+def unchanged(first: int, last: int, *, seed: int, between_days: bool = False) -> tuple[FeatureSet, Subjects]:
+    """Nobody changes: so many images on the first and the last day, two on one between, three features of noise around
+    a level; noise is of each image, or one of all images of a day."""
+    generator = np.random.default_rng(seed)
+    counts = np.tile([first, 2, last], PATIENTS)
+    days = np.repeat(np.arange(3 * PATIENTS), counts)
+    patients = days // 3
+    level = generator.normal(5, 2, (PATIENTS, 3))[patients]
+
+    def measured() -> np.ndarray:
+        noise = generator.normal(size=(3 * PATIENTS, 3))[days] if between_days else generator.normal(size=level.shape)
+        return level + NOISE * noise
+
+    found = FeatureSet(rows=np.arange(len(days)), clean=measured(), views=np.stack([measured(), measured()], axis=1))
+    exams = np.arange(len(days))
+    visits = Visits(years=TIMES[days % 3], exams=exams, same_day=True, score=None, scores=None)
+    labels = np.zeros(len(days), dtype=int)
+    return found, Subjects(labels=labels, patients=patients, probes=(), nuisance=(), seed=0, visits=visits)
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (2, 1), (2, 2), (3, 3)])
+def test_about_five_in_a_hundred_lie_beyond_whatever_number_of_images_a_day_has(first: int, last: int) -> None:
+    """1.96 standard errors of a difference of two means; for two single images alone it is the coefficient itself."""
+    shares = []
+    for seed in range(10):
+        found, subjects = unchanged(first, last, seed=seed)
+        over_time = over_time_of(found, subjects)
+        assert over_time.coefficient is not None
+        assert over_time.coefficient.source == "repeat images"
+        assert over_time.coefficient.intervals.estimate == pytest.approx(REPEATABILITY_FACTOR * NOISE, rel=0.12)
+        assert over_time.beyond is not None
+        shares.append([one.estimate for one in over_time.beyond.shares])
+    assert np.mean(shares) == pytest.approx(0.05, abs=0.007)  # 12,000 shares: three standard errors and a little
+
+
+@pytest.mark.parametrize("source", ["noisy views", "given repeats"])
+def test_noise_between_days_does_not_average_out(source: CoefficientSource) -> None:
+    shares = []
+    for seed in range(10):
+        found, subjects = unchanged(3, 3, seed=seed, between_days=True)
+        visits = subjects.visits
+        assert visits is not None
+        measured = Measurements(values=found.clean, subjects=subjects.patients, years=visits.years)
+        over_time = changes(measured, coefficient_of(found.views[visits.years == 0][::3], source))
+        assert over_time is not None
+        assert over_time.beyond is not None
+        shares.append([one.estimate for one in over_time.beyond.shares])
+    assert np.mean(shares) == pytest.approx(0.05, abs=0.007)
 
 
 def test_those_who_change_much_lie_beyond() -> None:

@@ -16,6 +16,7 @@ from tests.reporting.test_charts import rows_of
 
 M = load_messages()
 CHARTS = ("biomarker_pareto", "biomarkers_repeatability", "biomarkers_transfer", "biomarkers_change", "biomarker_map")
+_WITHOUT = ("silhouette", "repeatability", "reproducibility")  # the first hangs on the units of features
 
 
 def said(results) -> str:
@@ -120,6 +121,11 @@ def test_what_is_beside_the_arms_is_said(tmp_path: Path) -> None:
     assert "23 classical features (grey levels and co-occurrence)" in said(with_biomarkers(base))
     assert "as these are volumes" in said(with_biomarkers(base, baseline="first_order", baseline_features=11))
     assert "needs scikit-image" in said(with_biomarkers(base, baseline="no_scikit_image", baseline_features=0))
+    without = ["The classical baseline has no" in said(with_biomarkers(base, criterion=one)) for one in _WITHOUT]
+    assert without == [True, False, False]
+    assert "The classical baseline has no" not in said(
+        with_biomarkers(base, criterion="silhouette", baseline_features=0)
+    )
     again, masked = (said(with_biomarkers(base, controls=[name])) for name in ("A/A control", "control: masked centre"))
     assert "take part in no verdict" in again
     assert ("cannot know the anatomy" in again, "cannot know the anatomy" in masked) == (False, True)

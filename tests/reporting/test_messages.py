@@ -136,6 +136,7 @@ def assessed(base: StudyResults, folder: Path) -> Iterator[StudyResults]:
     visits = {"subjects_low": 3, "subjects_high": 3, "coefficient_from": ["noisy views"], "score": "severity"}
     yield with_biomarkers(base, shown=True, runs_diverged=1)
     yield with_biomarkers(base, criterion="nuisance", runs_diverged=2)
+    yield with_biomarkers(base, criterion="silhouette")
     yield with_biomarkers(changed_facts(base, primary_metric="nll"), probes=[], nuisance=[], front=[])
     yield with_biomarkers(base, intervals=False, runs=["another"], visits=visits | {"score": None})
     yield with_biomarkers(base, visits=visits | {"subjects_high": 0})

@@ -206,7 +206,7 @@ def test_a_disk_that_cannot_be_written(
         raise OSError(number, os.strerror(number))
 
     results = dataclasses.replace(fake_results(tmp_path, arms=2), tables=empty_tables())
-    monkeypatch.setattr(Path, "write_text", refused)
+    monkeypatch.setattr(Path, "write_bytes", refused)
     with pytest.raises(OutFolderError, match=words):
         write_report(results)
     assert not (tmp_path / "report.html").exists()

@@ -11,6 +11,7 @@ from lossassay.stats import (
     mean_change,
     repeatability_coefficient,
     share_beyond,
+    smallest_detectable_changes,
     spearman,
     subject_changes,
     wilson,
@@ -39,6 +40,7 @@ def test_slopes_equal_least_squares() -> None:
         assert found.means[number] == pytest.approx(values[rows].mean(axis=0))
         assert found.years[number] == pytest.approx(np.ptp(own_years))
         assert found.visits[number] == rows.sum()
+        assert (found.num_first[number], found.num_last[number]) == (1, 1)
         assert (found.subject_of_visit[rows] == number).all()
 
 
@@ -54,6 +56,7 @@ def test_visits_at_one_time_count_as_their_mean() -> None:
     values = np.array([[1.0], [3.0], [10.0]])
     found = subject_changes(values, np.array([7, 7, 7]), np.array([1.0, 1.0, 3.0]))
     assert found.changes[0, 0] == 8
+    assert (found.num_first.tolist(), found.num_last.tolist()) == ([2], [1])
     assert found.slopes[0, 0] == pytest.approx(4)
 
 
@@ -85,6 +88,18 @@ def test_about_five_of_100_unchanged_subjects_lie_beyond_the_smallest_detectable
     followed = truth + 0.3 * rng.normal(size=(20_000, 2, 2))
     found = share_beyond(followed[:, 1] - followed[:, 0], smallest)
     for share in found.shares:
+        assert share.estimate == pytest.approx(0.05, abs=0.006)
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (2, 1), (3, 3), (1, 4)])
+def test_means_of_several_measurements_have_a_smaller_detectable_change(first: int, last: int) -> None:
+    rng = np.random.default_rng(6)
+    count = 20_000
+    coefficient = repeatability_coefficient(0.3 * rng.normal(size=(count, 2, 2))).estimate
+    smallest = smallest_detectable_changes(coefficient, np.full(count, first), np.full(count, last))
+    assert smallest[0] == pytest.approx(1.96 * 0.3 * math.sqrt(1 / first + 1 / last), rel=0.02)
+    before, after = (0.3 * rng.normal(size=(count, number, 2)).mean(axis=1) for number in (first, last))
+    for share in share_beyond(after - before, smallest).shares:
         assert share.estimate == pytest.approx(0.05, abs=0.006)
 
 
@@ -156,5 +171,7 @@ def test_bad_input_is_refused() -> None:
         mean_change(np.array([[1.0, NAN], [2.0, 3.0]]))
     with pytest.raises(DataError, match="Changes of 2 features and 3 smallest detectable changes came"):
         share_beyond(np.ones((4, 2)), np.ones(3))
+    with pytest.raises(DataError, match="Changes of 4 subjects and smallest detectable changes of 3 came"):
+        share_beyond(np.ones((4, 2)), np.ones((3, 2)))
     with pytest.raises(DataError, match="4 rows of features and 3 scores came"):
         spearman(np.ones((4, 2)), np.ones(3))

@@ -18,12 +18,15 @@ class CriterionSpec:
             (``biomarkers.nuisance``), ``"repeats"`` (patients with two images of one class in the test part),
             ``"replicates"`` (pairs of replicates), ``"visits"`` (patients seen at two times, ``data.time``) or
             ``"score"`` (these, and ``biomarkers.score``).
+        one_unit: Whether it takes distances or directions over all features, as features of one layer allow. Grey
+            levels beside texture have units of their own; the classical baseline has no value.
     """
 
     question: Question
     best: Literal["high", "low"] | None
     definition: str
     needs: Literal["features", "classes", "probe", "nuisance", "repeats", "replicates", "visits", "score"] = "features"
+    one_unit: bool = False
 
 
 CRITERIA: dict[str, CriterionSpec] = {
@@ -90,20 +93,27 @@ CRITERIA: dict[str, CriterionSpec] = {
         question="separation",
         best="high",
         needs="classes",
+        one_unit=True,
         definition="class separation R2 of Kornblith et al. 2021, equation 11, on the test part",
     ),
     "silhouette": CriterionSpec(
-        question="separation", best="high", needs="classes", definition="mean silhouette of the classes, Euclidean"
+        question="separation",
+        best="high",
+        needs="classes",
+        one_unit=True,
+        definition="mean silhouette of the classes, Euclidean",
     ),
     "within_by_between": CriterionSpec(
         question="separation",
         best="low",
         needs="classes",
+        one_unit=True,
         definition="neural collapse NC1: variance within classes by variance between them; 0 is full collapse",
     ),
     "effective_rank": CriterionSpec(
         question="separation",
         best=None,
+        one_unit=True,
         definition="effective number of directions that the features use (Roy and Vetterli 2007)",
     ),
     "transfer": CriterionSpec(
@@ -143,7 +153,7 @@ CRITERIA: dict[str, CriterionSpec] = {
         best="high",
         needs="nuisance",
         definition="balanced accuracy of the linear probe on the labels that were trained on, after the nuisance is "
-        "regressed out of the features",
+        "regressed out of the features, in each fold by the rows to learn from",
     ),
     "independent_share": CriterionSpec(
         question="redundancy",
@@ -170,7 +180,7 @@ CRITERIA: dict[str, CriterionSpec] = {
         best="high",
         needs="visits",
         definition="median over features of the share of patients whose change, first time to last, exceeds the "
-        "repeatability coefficient; about 0.05 where nobody changes",
+        "smallest detectable one; about 0.05 where nobody changes",
     ),
     "score_correlation": CriterionSpec(
         question="change",

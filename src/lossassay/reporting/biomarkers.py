@@ -155,6 +155,8 @@ def _beside(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterat
     if facts.get("baseline") == "no_scikit_image":
         yield m("biomarkers.no_scikit_image")
     baseline = results.later("biomarkers").filter(arm=BASELINE, criterion=facts["criterion"])
+    if baseline.is_empty() and facts["baseline_features"] and CRITERIA[facts["criterion"]].one_unit:
+        yield m("biomarkers.baseline_without", criterion=_name(facts["criterion"], m))
     if baseline.is_empty() or not facts["baseline_features"]:
         return
     row = baseline.row(0, named=True)

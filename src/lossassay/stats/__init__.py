@@ -11,7 +11,15 @@ from lossassay.stats.agreement import FORMS, MeanSquares, concordance_correlatio
 from lossassay.stats.auroc import AurocDifference, AurocInterval, auroc_interval, paired_auroc_difference
 from lossassay.stats.best import probability_best
 from lossassay.stats.boundaries import anytime_critical_values, planned_critical_values
-from lossassay.stats.change import SharesBeyond, SubjectChanges, mean_change, share_beyond, spearman, subject_changes
+from lossassay.stats.change import (
+    SharesBeyond,
+    SubjectChanges,
+    mean_change,
+    share_beyond,
+    smallest_detectable_changes,
+    spearman,
+    subject_changes,
+)
 from lossassay.stats.cluster_bootstrap import BootstrapInterval, bca_shares, cluster_bootstrap
 from lossassay.stats.crossed_bootstrap import (
     BootstrapDifference,
@@ -178,6 +186,7 @@ __all__ = [
     "share_of_pairs_at_least",
     "sign_flip_test",
     "silhouette",
+    "smallest_detectable_changes",
     "spearman",
     "stability_of_selections",
     "subject_changes",

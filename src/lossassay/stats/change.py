@@ -21,6 +21,8 @@ class SubjectChanges:
         slopes: Change per year of each subject and feature; nan for a subject with fewer than two times.
         changes: The last visit less the first; nan where the slope is.
         means: Over all visits of the subject, equally.
+        num_first: Visits of each subject at its first time, whose mean ``changes`` takes; likewise ``num_last``.
+        num_last: See ``num_first``.
         years: From the first to the last visit of each subject.
         visits: Of each subject.
         subject_of_visit: Number of the subject of each visit, as rows above.
@@ -29,6 +31,8 @@ class SubjectChanges:
     slopes: Float[Array, "subjects features"]
     changes: Float[Array, "subjects features"]
     means: Float[Array, "subjects features"]
+    num_first: Int[Array, " subjects"]
+    num_last: Int[Array, " subjects"]
     years: Float[Array, " subjects"]
     visits: Int[Array, " subjects"]
     subject_of_visit: Int[Array, " visits"]
@@ -77,11 +81,14 @@ def subject_changes(
     products = _sums(around[:, None] * (values - means[subject]), subject)
     squares = np.bincount(subject, weights=around**2)
     moved = last > first
-    changes = _means_where(values, times == last[subject], subject) - _means_where(values, times == 0, subject)
+    at_first, at_last = times == 0, times == last[subject]
+    changes = _means_where(values, at_last, subject) - _means_where(values, at_first, subject)
     return SubjectChanges(
         slopes=divided(products, squares[:, None]),
         changes=np.where(moved[:, None], changes, np.nan),
         means=means,
+        num_first=np.bincount(subject[at_first], minlength=len(visits)),
+        num_last=np.bincount(subject[at_last], minlength=len(visits)),
         years=last,
         visits=visits,
         subject_of_visit=subject,
@@ -119,25 +126,52 @@ def mean_change(slopes: Real[Array, "subjects features"], *, level: float = 0.95
     )
 
 
+def smallest_detectable_changes(
+    coefficient: Real[Array, " features"], num_first: Int[Array, " subjects"], num_last: Int[Array, " subjects"]
+) -> Float[Array, "subjects features"]:
+    r"""Return what the change of each subject between two means of measurements has to exceed.
+
+    The mean of k measurements with independent noise has the variance :math:`wSD^2 / k`, so
+
+    .. math:: 1.96 \; wSD \sqrt{1 / k_{first} + 1 / k_{last}},
+
+    the repeatability coefficient for one measurement at each time, and less for more.
+
+    Args:
+        coefficient: The repeatability coefficient of each feature, from single measurements of one time
+            (`repeatability_coefficient`); what differs between two times is not in it and does not average out.
+        num_first: Measurements of each subject at its first time, 1 or more.
+        num_last: At its last.
+    """
+    shares: Array = np.sqrt((1 / num_first + 1 / num_last) / 2)
+    return shares[:, None] * coefficient
+
+
 def share_beyond(
-    changes: Real[Array, "subjects features"], smallest_detectable: Real[Array, " _"], *, level: float = 0.95
+    changes: Real[Array, "subjects features"], smallest_detectable: Real[Array, "*subjects _"], *, level: float = 0.95
 ) -> SharesBeyond:
     """Return the share of subjects who changed by more than the smallest detectable change.
 
     Args:
         changes: From the first to the last visit; nan for subjects seen once, which are left out.
-        smallest_detectable: The repeatability coefficient of each feature (`repeatability_coefficient`), from
-            measurements of subjects that did not change. About 5 of 100 subjects without a change lie beyond it.
+        smallest_detectable: Of each feature, [F] (`repeatability_coefficient`), or of each subject and feature, [S F]
+            (`smallest_detectable_changes`), from measurements of subjects that did not change. About 5 of 100 subjects
+            without a change lie beyond it.
         level: Of the intervals, between 0 and 1.
 
     Raises:
-        DataError: With different numbers of features, at a level that is none, or where a subject has a change for some
-            features alone.
+        DataError: With different numbers of features or subjects, at a level that is none, or where a subject has a
+            change for some features alone.
     """
-    if changes.shape[1] != len(smallest_detectable):
+    if changes.shape[1] != smallest_detectable.shape[-1]:
         raise DataError(
-            f"Changes of {changes.shape[1]} features and {len(smallest_detectable)} smallest detectable changes came; "
-            "there must be one for each feature."
+            f"Changes of {changes.shape[1]} features and {smallest_detectable.shape[-1]} smallest detectable changes "
+            "came; there must be one for each feature."
+        )
+    if smallest_detectable.ndim == 2 and len(smallest_detectable) != len(changes):
+        raise DataError(
+            f"Changes of {len(changes)} subjects and smallest detectable changes of {len(smallest_detectable)} came; "
+            "there must be one for each subject, or one for all."
         )
     known = _known(changes)
     beyond = np.abs(np.where(known[:, None], changes, 0.0)) > smallest_detectable
@@ -145,7 +179,7 @@ def share_beyond(
     return SharesBeyond(
         shares=tuple(wilson(int(count), trials, level=level) for count in beyond.sum(axis=0)),
         beyond=beyond,
-        method="share of subjects whose change exceeds the repeatability coefficient; Wilson interval over subjects",
+        method="share of subjects whose change exceeds the smallest detectable one; Wilson interval over subjects",
     )
 
 

@@ -13,8 +13,8 @@ from lossassay.biomarkers.quality.probes import (
     above_chance,
     few_shot,
     linear_probe,
+    linear_probe_without,
     nearest_neighbours,
-    without,
 )
 from lossassay.biomarkers.quality.visit_rows import Visits
 from lossassay.engine.spec import Array
@@ -175,7 +175,7 @@ def _nuisance(found: FeatureSet, subjects: Subjects, replicate: int) -> Values:
         yield "nuisance", column.name, readable[-1]
         if subjects.labels is not None:
             task = _task(_own(subjects.labels, found)[known], patients, subjects, replicate)
-            left.append(linear_probe(without(found.clean[known], nuisance), task))
+            left.append(linear_probe_without(found.clean[known], task, nuisance))
             yield "class_without_nuisance", column.name, left[-1]
     if readable:
         yield "nuisance", None, float(np.mean(readable))

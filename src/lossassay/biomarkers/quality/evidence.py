@@ -1,4 +1,8 @@
-"""Which arm leaves the better features: the rules of the study, applied to the criteria of its runs."""
+"""Which arm leaves the better features: paired differences of the criteria of runs, and the study's words for them.
+
+The family of pairs, the level and the words are those of the study. The method is the paired t over replicates also
+where the study's own verdicts come from sign flips or from the scope population.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -98,8 +102,12 @@ def comparison_rows(
 def differences(context: Context, scores: Scores) -> dict[Pair, stats.PairedDifference]:
     """Return the paired difference of every pair of the family, with simultaneous intervals at 1 - alpha.
 
-    In a study that stops early, when it stopped was chosen by its yardstick; the intervals are those that hold at
-    every look.
+    By paired t (corrected where folds share training data) with Bonferroni's correction, whatever ``evidence.method``
+    and ``evidence.scope`` are.
+
+    In a study that stops early, when it stopped was chosen by its yardstick. Criteria of single replicates then have
+    intervals that hold at every look. Looks are counted in replicates, so criteria of pairs of replicates have the
+    plain t interval of the pairs that there are, which takes no account of when the study stopped.
     """
     family, alpha = context.stages.family, context.study.evidence.alpha
     if not family or not len(scores.table):

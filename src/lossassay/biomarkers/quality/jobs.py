@@ -22,6 +22,7 @@ from lossassay.biomarkers.quality.run_features import (
     rows_of_test,
 )
 from lossassay.biomarkers.quality.visit_rows import Visits
+from lossassay.catalogue.criteria import CRITERIA
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.engine.spec import Array
 
@@ -128,10 +129,8 @@ class Workplace:
         with threadpool_limits(1):  # the same bits on any number of cores; small products are no slower
             if job.kind != "pair":
                 subjects = self._setup.subjects
-                return [
-                    *quality(found[0], subjects, replicate=job.replicate),
-                    *change_values(found[0], subjects),
-                ]
+                values = [*quality(found[0], subjects, replicate=job.replicate), *change_values(found[0], subjects)]
+                return [one for one in values if job.kind == "run" or not CRITERIA[one[0]].one_unit]
             first, second = (self._store.read(str(run)) for run in (job.run, job.other))
             if first is None or second is None:
                 return []

@@ -63,6 +63,14 @@ def linear_probe(features: Array, task: ProbeTask) -> float:
     return _balanced_accuracy(task, (_linear(features, task.labels, learn, test) for learn, test in task.folds))
 
 
+def linear_probe_without(features: Array, task: ProbeTask, nuisance: Array) -> float:
+    """Return the same after a linear model of the nuisance, fitted to the rows to learn from, was taken out."""
+    return _balanced_accuracy(
+        task,
+        (_linear(without(features, nuisance, learn), task.labels, learn, test) for learn, test in task.folds),
+    )
+
+
 def nearest_neighbours(features: Array, task: ProbeTask) -> float:
     """Return the balanced accuracy of the nearest neighbours, cross-validated; nan where there are too few patients."""
     return _balanced_accuracy(task, (_nearest(features, task.labels, learn, test) for learn, test in task.folds))
@@ -86,12 +94,23 @@ def few_shot(features: Array, task: ProbeTask, per_class: int) -> float:
     return float(np.mean(found))
 
 
-def without(features: Array, nuisance: Array) -> Array:
-    """Return what a linear model of the nuisance does not explain: features less the mean of each nuisance class."""
+def without(features: Array, nuisance: Array, learn: Array) -> Array:
+    """Return what a linear model of the nuisance does not explain: features less the mean of each nuisance class.
+
+    Means that took in the rows to test would carry their labels: where class and nuisance go together, the rest of a
+    row then points away from its own class, and a probe falls below chance.
+
+    Args:
+        features: [M F].
+        nuisance: int [M].
+        learn: Rows that the means are taken from. A nuisance class that none of them has gets their overall mean.
+    """
     found = features.astype(np.float64)
+    learnt, of_learnt = found[learn], nuisance[learn]
+    means = {label: learnt[of_learnt == label].mean(axis=0) for label in np.unique(of_learnt)}
+    overall = learnt.mean(axis=0)
     for label in np.unique(nuisance):
-        own = nuisance == label
-        found[own] -= found[own].mean(axis=0)
+        found[nuisance == label] -= means.get(label, overall)
     return found
 
 

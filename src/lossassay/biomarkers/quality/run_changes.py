@@ -21,7 +21,8 @@ def run_changes(found: FeatureSet, subjects: Subjects, *, level: float = 0.95) -
     """Return what the features of a test part do over time; None where it has too few visits.
 
     The smallest detectable change is that between two images of a patient of one day with one label where ten patients
-    or more have them, and else that between the two noisy views.
+    or more have them, and else that between the two noisy views. The first takes account of how many images a patient
+    has on the first and the last day.
 
     Args:
         found: Features of the test part.

@@ -11,6 +11,7 @@ from lossassay.stats.change import (
     SubjectChanges,
     mean_change,
     share_beyond,
+    smallest_detectable_changes,
     spearman,
     subject_changes,
 )
@@ -41,15 +42,25 @@ class Measurements:
 
 @dataclass(frozen=True, kw_only=True)
 class Coefficient:
-    """The smallest change of one subject that can be told from noise.
+    """The smallest change of one subject, between two single measurements, that can be told from noise.
 
     Args:
         intervals: The repeatability coefficient of each feature.
-        source: Whether two images of one time were compared, or two noisy views of one image.
+        source: Whether two images of one day were compared, two noisy views of one measurement, or repeats that were
+            given, whose days are not known.
     """
 
     intervals: FeatureIntervals
     source: CoefficientSource
+
+    @property
+    def averages_out(self) -> bool:
+        """Whether the mean of several measurements of one day has less noise.
+
+        It has where the coefficient compares images of one day. Noisy views and given repeats stand for what differs
+        between two exams, which all measurements of one day may share: the coefficient stays as it is.
+        """
+        return self.source == "repeat images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +69,9 @@ class Changes:
 
     Args:
         mean: Change per year, mean over subjects, in units of each feature.
-        coefficient: The smallest detectable change; None: not known.
-        beyond: Share of subjects whose change, first time to last, exceeds it; None: it is not known.
+        coefficient: The smallest detectable change between two single measurements; None: not known.
+        beyond: Share of subjects whose change, mean of the first time to that of the last, exceeds the smallest
+            detectable one for as many measurements; None: it is not known.
         score_change: Spearman correlation of the change per year with that of the score; None: no score.
         score_level: Spearman correlation of the subject's mean with that of the score; None: no score.
     """
@@ -137,7 +149,10 @@ def coefficient_of(measurements: Array, source: CoefficientSource, *, level: flo
 def _beyond(found: SubjectChanges, coefficient: Coefficient, level: float) -> SharesBeyond:
     """A feature whose repeats never differ has no noise to compare with, and no subject counts as changed."""
     size = coefficient.intervals.estimate
-    return share_beyond(found.changes, np.where(size > 0, size, np.inf), level=level)
+    size = np.where(size > 0, size, np.inf)
+    if coefficient.averages_out:
+        size = smallest_detectable_changes(size, found.num_first, found.num_last)
+    return share_beyond(found.changes, size, level=level)
 
 
 def _with_score(measured: Measurements, level: float) -> tuple[FeatureIntervals | None, FeatureIntervals | None]:
