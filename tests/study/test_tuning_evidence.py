@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lossassay import stats
 from lossassay.config.schema import TuningConfig
 from lossassay.study.analysis.analyse import analyse
 from lossassay.study.analysis.checks import check_rows
@@ -40,6 +42,46 @@ def test_untuned_runs_equal_to_the_tuned_ones_change_no_verdict(finished: Path) 
             assert row[f"{side}_low"] == (None if same else expected["low"])
             assert row[f"{side}_replicates"] == (None if same else expected["replicates"])
         assert not row["changed"]
+        assert not row["moved"]
+        assert row["shift"] == (None if same else 0)
+
+
+def with_untuned(context: Context, lower_by: dict[str, list[float]]) -> Context:
+    """Return the study with untuned runs that lie below the tuned ones, replicate by replicate."""
+    untuned = {
+        arm: [
+            replace(run, values=run.values | {context.metric: run.values[context.metric] - lower})
+            for run, lower in zip(context.of(arm), lower_by.get(arm, [0.0] * len(runs)), strict=True)
+        ]
+        for arm, runs in context.untuned.items()
+    }
+    return replace(context, untuned=untuned)
+
+
+def test_the_shift_is_the_paired_difference_of_differences(finished: Path) -> None:
+    context = tuned(finished)
+    first, last = context.arms[0], context.arms[-1]
+    rows = list(verdict_rows(with_untuned(context, {first: [0.2, 0.3]})))
+    row = next(row for row in rows if (row["arm_a"], row["arm_b"]) == (first, last))
+    (expected,) = stats.paired_differences(
+        np.array([[0.2, 0.0], [0.3, 0.0]]), [(0, 1)], alpha=0.05, family_size=len(context.stages.family)
+    )
+    assert row["shift"] == pytest.approx(row["tuned_difference"] - row["untuned_difference"])
+    assert (row["shift"], row["shift_low"], row["shift_high"]) == pytest.approx(
+        (expected.estimate, expected.low, expected.high)
+    )
+    assert not row["moved"]  # two replicates say little
+    near = list(verdict_rows(with_untuned(context, {first: [0.2, 0.2001]})))
+    assert next(row for row in near if (row["arm_a"], row["arm_b"]) == (first, last))["moved"]
+
+
+def test_what_moves_both_arms_of_a_pair_moves_no_difference(finished: Path) -> None:
+    context = tuned(finished)
+    rows = list(verdict_rows(with_untuned(context, dict.fromkeys(context.arms, [0.1, 0.3]))))
+    assert [row["shift"] for row in rows if row["shift"] is not None] == pytest.approx([0.0] * 2)
+    assert not any(row["moved"] for row in rows)
+    facts = tuning_facts(with_untuned(context, {}), tuning_tables(with_untuned(context, {})))["tuning"]
+    assert (facts["pairs"], facts["pairs_with_interval"], facts["pairs_moved"]) == (3, 2, 0)
 
 
 def test_a_verdict_that_differs_is_marked(finished: Path) -> None:
@@ -74,6 +116,8 @@ def test_a_replicate_that_one_arm_lacks_counts_for_none_of_its_pairs(finished: P
     assert row["untuned_replicates"] == 1
     assert row["tuned_replicates"] == 2
     assert (row["untuned_low"], row["untuned_verdict"]) == (None, "undecided")
+    assert (row["shift_low"], row["moved"]) == (None, False)
+    assert row["shift"] == pytest.approx(0)
 
 
 def test_the_gain_is_tuned_minus_untuned(finished: Path) -> None:
