@@ -77,11 +77,18 @@ def test_the_shift_is_the_paired_difference_of_differences(finished: Path) -> No
 
 def test_what_moves_both_arms_of_a_pair_moves_no_difference(finished: Path) -> None:
     context = tuned(finished)
-    rows = list(verdict_rows(with_untuned(context, dict.fromkeys(context.arms, [0.1, 0.3]))))
+    rows = list(verdict_rows(with_untuned(context, {arm: [0.1, 0.3] for arm in context.arms})))
     assert [row["shift"] for row in rows if row["shift"] is not None] == pytest.approx([0.0] * 2)
     assert not any(row["moved"] for row in rows)
-    facts = tuning_facts(with_untuned(context, {}), tuning_tables(with_untuned(context, {})))["tuning"]
-    assert (facts["pairs"], facts["pairs_with_interval"], facts["pairs_moved"]) == (3, 2, 0)
+
+
+def test_the_facts_count_what_moved(finished: Path) -> None:
+    context = with_untuned(tuned(finished), {read_context(finished).arms[0]: [0.2, 0.2001]})
+    tables = tuning_tables(context)
+    facts, rows = tuning_facts(context, tables)["tuning"], tables["tuning_verdicts"]
+    assert facts["pairs"] == 3
+    assert facts["pairs_moved"] == rows["moved"].to_list().count(True) > 0
+    assert facts["pairs_with_interval"] == len(rows.filter(rows["shift_low"].is_not_null())) < 3
 
 
 def test_a_verdict_that_differs_is_marked(finished: Path) -> None:
