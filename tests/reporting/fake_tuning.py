@@ -81,6 +81,7 @@ def with_tuning(
         "pairs_with_interval": int(frames["tuning_verdicts"]["shift_low"].is_not_null().sum()),
         "pairs_moved": int(frames["tuning_verdicts"]["moved"].sum()),
         "rate_tuned": True,
+        "rate_intervals": int(frames["tuning_rate_differences"]["low"].is_not_null().sum()),
         "rate_changes": rate_changes(frames["tuning_rate_differences"], high=True),
     }
     words = '20 trials of each arm, in every replicate: learning_rate "auto"'

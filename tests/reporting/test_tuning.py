@@ -94,7 +94,8 @@ def test_whether_the_best_arm_depends_on_the_learning_rate(tmp_path: Path) -> No
     words = rf"depends on the learning rate: {first} at 0\.00010 to \S+, {second} at \S+ to 0\.010 \("
     assert re.search(words, said(with_tuning(base)))
     assert "It is not known whether the best arm depends on the learning rate" in said(with_tuning(base, apart=False))
-    assert "It is not known whether the best arm depends" in said(with_tuning(base, replicates=None))
+    assert "no two arms are each better at some rates" in said(with_tuning(base, apart=False))
+    assert "an interval needs two tuning jobs of each arm" in said(with_tuning(base, replicates=None))
     assert "The learning rate was not tuned" in said(with_tuning(base, rate_tuned=False, rate_changes=[]))
 
 

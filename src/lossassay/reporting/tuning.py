@@ -139,6 +139,8 @@ def _rates(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterato
     said = {"epochs": m.counted("count.epochs", facts["common_epochs"]), "level": level(results.facts)}
     if not facts["rate_tuned"]:
         yield m("tuning.rate_fixed")
+    elif not facts["rate_intervals"]:
+        yield m("tuning.rate_no_interval")
     elif not facts["rate_changes"]:
         yield m("tuning.rate_unknown", **said)
     for change in facts["rate_changes"]:

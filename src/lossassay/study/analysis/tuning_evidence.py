@@ -69,6 +69,7 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "pairs_with_interval": int(words["shift_low"].is_not_null().sum()),
         "pairs_moved": int(words["moved"].sum()),
         "rate_tuned": any(RATE in job.space for job in jobs),
+        "rate_intervals": int(tables["tuning_rate_differences"]["low"].is_not_null().sum()),
         "rate_changes": rate_changes(tables["tuning_rate_differences"], high=YARDSTICKS[metric].best == "high"),
     }
     return {"tuning": found}
