@@ -669,6 +669,7 @@ _CHECKS: dict[str, dict[str, Any]] = {
     "survives-without-anatomy": {"kept": [["masked_centre", 0.7], ["source_only", 0.4]]},
     "permuted-labels-at-chance": {"low": 0.4, "high": 0.5, "chance": 1 / 3},
     "tuned-at-edge": {"edges": [["<b>", "gamma", "high", 5.0, 2, 3], ["a_loss", "learning_rate", "low", 1e-4, 1, 1]]},
+    "tuning-cut-at-chance": {"cuts": [["<b>", 2, 6, 8, 1, 3], ["a_loss", 1, 4, 4, 1, 1]]},
     "diverged-runs": {"runs": 2, "of": 8},
     "changed-after-start": {"changes": ["margin: 0.02, later 0.03"]},
 }

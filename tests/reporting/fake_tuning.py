@@ -7,15 +7,10 @@ from typing import Any
 import polars as pl
 
 from lossassay.config.schema import TuningConfig
-from lossassay.study.analysis.tuning_evidence import edges, winners
-from lossassay.study.analysis.tuning_tables import (
-    best_so_far_rows,
-    budget_of,
-    choice_rows,
-    range_rows,
-    sensitivity_rows,
-    trial_rows,
-)
+from lossassay.study.analysis.tuning_evidence import edges
+from lossassay.study.analysis.tuning_rates import rate_changes, rate_difference_rows, sensitivity_rows
+from lossassay.study.analysis.tuning_tables import best_so_far_rows, budget_of, choice_rows, range_rows, trial_rows
+from lossassay.study.analysis.units import Units
 from lossassay.study.folder.results import TUNING_TABLES, StudyResults, column_type
 from tests.study.fake_trials import QUARTER, fake_jobs
 
@@ -26,6 +21,7 @@ def with_tuning(
     replicates: int | None = 4,
     apart: bool = True,
     changed: bool = True,
+    moved: bool = True,
     untuned: bool = True,
     diverged: int | None = None,
     settings: dict[str, Any] | None = None,
@@ -38,6 +34,7 @@ def with_tuning(
         replicates: None: tuned once.
         apart: Whether arms are best at different learning rates; the last one at the end of the range.
         changed: Whether the first verdict is another one without tuning.
+        moved: Whether the first difference is shown to have moved.
         untuned: Whether the study's own settings were trained too.
         diverged: Number of a trial that diverged in every job.
         settings: Of ``[tuning]``.
@@ -58,8 +55,9 @@ def with_tuning(
         ),
         "tuning_best_so_far": best_so_far_rows(study, jobs),
         "tuning_sensitivity": sensitivity_rows(study, jobs),
+        "tuning_rate_differences": rate_difference_rows(study, jobs, Units(noun="replicates")),
         "tuning_choices": choice_rows(study, jobs),
-        "tuning_verdicts": _verdicts(arms, changed) if untuned else (),
+        "tuning_verdicts": _verdicts(arms, changed, moved, single=replicates == 1) if untuned else (),
     }
     frames = {name: _frame(name, list(own)) for name, own in rows.items()}
     for name, frame in frames.items():
@@ -80,8 +78,11 @@ def with_tuning(
         "edges": edges(frames["tuning_choices"]),
         "pairs": len(words),
         "pairs_changed": int(words.sum()),
+        "pairs_with_interval": int(frames["tuning_verdicts"]["shift_low"].is_not_null().sum()),
+        "pairs_moved": int(frames["tuning_verdicts"]["moved"].sum()),
         "rate_tuned": True,
-        "rate_winners": winners(frames["tuning_sensitivity"]),
+        "rate_intervals": int(frames["tuning_rate_differences"]["low"].is_not_null().sum()),
+        "rate_changes": rate_changes(frames["tuning_rate_differences"], high=True),
         "ranges": list(range_rows(study, {"tuning": [{"arm": job.arm, "space": job.space} for job in jobs]})),
     }
     words = '20 trials of each arm, in every replicate: learning_rate "auto"'
@@ -94,7 +95,7 @@ def with_tuning(
     )
 
 
-def _verdicts(arms: list[str], changed: bool) -> list[dict[str, Any]]:
+def _verdicts(arms: list[str], changed: bool, moved: bool, *, single: bool) -> list[dict[str, Any]]:
     rows = []
     for place, (a, b) in enumerate(combinations(arms, 2)):
         row: dict[str, Any] = {"arm_a": a, "arm_b": b}
@@ -108,7 +109,13 @@ def _verdicts(arms: list[str], changed: bool) -> list[dict[str, Any]]:
                 f"{side}_verdict": word,
                 f"{side}_replicates": None if place == 1 else 8,
             }
-        rows.append(row | {"changed": changed and place == 0})
+        shift = -0.03 if changed and place == 0 else 0.0
+        half = 0.01 if moved else 0.05
+        row |= {"changed": changed and place == 0, "moved": moved and bool(shift) and not single}
+        row |= {"shift": None if place == 1 else shift}
+        for end, sign in (("low", -1), ("high", 1)):
+            row[f"shift_{end}"] = None if place == 1 or single else shift + sign * half
+        rows.append(row)
     return rows
 
 

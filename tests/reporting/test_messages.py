@@ -157,10 +157,15 @@ def tuned(folder: Path) -> Iterator[StudyResults]:
     yield with_tuning(two)
     yield with_tuning(two, replicates=None, apart=False, changed=False, settings={"sampler": "random"})
     yield with_tuning(two, untuned=False, jobs_finished=2, settings={"sampler": "tpe", "pruning": "none"})
-    yield with_tuning(two, diverged=5, epochs_low=1, rate_winners=[])
-    yield with_tuning(two, rate_tuned=False, common_epochs=1)
-    one = [{"arm": two.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
-    yield with_tuning(two, rate_winners=one, metric="macro_auroc")
+    yield with_tuning(two, diverged=5, epochs_low=1, rate_changes=[], moved=False)
+    yield with_tuning(two, rate_tuned=False, common_epochs=1, metric="macro_auroc")
+    yield with_tuning(two, replicates=1)
+    three = fake_results(folder, arms=3, pictures=False)
+    yield with_tuning(three)
+    yield with_tuning(three, changed=False)
+    same_word = with_tuning(two)
+    words = same_word.tables["tuning_verdicts"].with_columns(changed=pl.lit(False))
+    yield dataclasses.replace(same_word, tables=same_word.tables | {"tuning_verdicts": words})
     span = {"arm": "a", "parameter": "p", "low": 1, "high": 2, "choices": ["b", "c"], "of_arm_alone": True}
     ranges = [span | {"scale": scale} for scale in ("linear", "log", "integer", "choices")]
     yield with_tuning(two, ranges=ranges, settings={"arms": {"a": {"p": [1, 2]}}})
@@ -187,6 +192,7 @@ def check_tables(results: StudyResults) -> Iterator[pl.DataFrame]:
     sometimes = ("gradient-scales", "margin-below-resolution", "best-epoch-last", "group-overlap")
     sometimes += ("source-predicts-class", "changed-after-start")
     sometimes += ("survives-without-anatomy", "permuted-labels-at-chance", "tuned-at-edge")
+    sometimes += ("tuning-cut-at-chance",)
     yield table.filter(pl.col("code").is_in(sometimes)).with_columns(status=pl.lit("not applicable"))
     unknown = {
         "gradient-scales": {"ratio": None, "arm_low": "a", "arm_high": "b"},

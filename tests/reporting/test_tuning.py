@@ -59,24 +59,44 @@ def test_the_budget_is_said_to_be_equal_only_where_it_was(tmp_path: Path) -> Non
     assert "Arms spent 128 to 136 epochs on their trials, because 8 of the trials diverged" in said(unequal)
 
 
-def test_what_tuning_changed_is_said_pair_by_pair(tmp_path: Path) -> None:
+def test_what_tuning_changed_is_said_by_intervals_and_not_by_words(tmp_path: Path) -> None:
     base, messages = fake_results(tmp_path, arms=3, pictures=False), load_messages()
     first, second = (arm.name for arm in base.study.arms[:2])
     changed, same = with_tuning(base), with_tuning(base, changed=False)
-    assert f"{first} against {second}: better without tuning, undecided with it." in said(changed)
-    assert "Without tuning the verdicts are the same." in said(same)
+    words = f"{first} against {second}: tuning moved this difference by \N{MINUS SIGN}3.00 percentage points "
+    words += "(\N{MINUS SIGN}4.00 to \N{MINUS SIGN}2.00). The verdict is better without tuning, undecided with it."
+    assert words in said(changed)
+    assert "Not shown to have moved with tuning: 1 difference." in said(changed)
+    assert "No difference is shown to have moved with tuning (2 differences measured)." in said(same)
     assert "it is not known what tuning changed" in said(with_tuning(base, untuned=False))
-    assert str(tuning.terminal_line(changed, messages)).endswith("1 of 3 verdicts differ from those without tuning.")
+    line = str(tuning.terminal_line(changed, messages))
+    assert line.endswith("differences shown to have moved: 1 of 2; verdicts with another word: 1.")
     assert "was not measured" in str(tuning.terminal_line(with_tuning(base, untuned=False), messages))
 
 
-def test_whether_the_winner_changes_with_the_learning_rate(tmp_path: Path) -> None:
+def test_another_word_alone_is_no_change(tmp_path: Path) -> None:
+    base, messages = fake_results(tmp_path, arms=3, pictures=False), load_messages()
+    noise = with_tuning(base, moved=False)
+    assert "the difference is not shown to have moved with tuning (" in said(noise)
+    assert "The verdict is better without tuning, undecided with it. Two words can differ by noise alone." in said(
+        noise
+    )
+    assert "tuning moved this difference by" not in said(noise)
+    assert "moved: 0 of 2; verdicts with another word: 1." in str(tuning.terminal_line(noise, messages))
+    single = with_tuning(base, replicates=1)
+    assert "it is not known whether tuning moved this difference" in said(single)
+    assert "an interval needs two replicates" in said(single)
+
+
+def test_whether_the_best_arm_depends_on_the_learning_rate(tmp_path: Path) -> None:
     base = fake_results(tmp_path, arms=2, pictures=False)
-    assert re.search(r"depends on the learning rate: \S+ from 0\.00010 to \S+; .* to 0\.010", said(with_tuning(base)))
-    one = [{"arm": base.study.arms[0].name, "learning_rate_low": 1e-4, "learning_rate_high": 1e-2}]
-    assert "had the best trials at every learning rate" in said(with_tuning(base, rate_winners=one))
-    assert "No arm alone had the best trials" in said(with_tuning(base, rate_winners=[]))
-    assert "The learning rate was not tuned" in said(with_tuning(base, rate_tuned=False, rate_winners=[]))
+    first, second = (arm.name for arm in base.study.arms)
+    words = rf"depends on the learning rate: {first} at 0\.00010 to \S+, {second} at \S+ to 0\.010 \("
+    assert re.search(words, said(with_tuning(base)))
+    assert "It is not known whether the best arm depends on the learning rate" in said(with_tuning(base, apart=False))
+    assert "no two arms are each better at some rates" in said(with_tuning(base, apart=False))
+    assert "an interval needs two tuning jobs of each arm" in said(with_tuning(base, replicates=None))
+    assert "The learning rate was not tuned" in said(with_tuning(base, rate_tuned=False, rate_changes=[]))
 
 
 def test_choices_at_an_edge_are_named(tmp_path: Path) -> None:
@@ -158,8 +178,9 @@ def test_the_tables_show_the_stored_numbers(tmp_path: Path) -> None:
         "+3.20+2.20 to +4.20",
         "undecided",
         "+0.20−0.80 to +1.20",
+        "−3.00−4.00 to −2.00",
     ]
-    assert [plain(cell) for cell in found.verdicts.rows[1][2:]] == ["same function", "–", "same function", "–"]
+    assert [plain(cell) for cell in found.verdicts.rows[1][2:]] == ["same function", "–", "same function", "–", "–"]
 
 
 @pytest.mark.parametrize("replicates", [4, None])
@@ -219,6 +240,14 @@ def test_the_check_says_which_arm_and_which_end(tmp_path: Path) -> None:
     (row,) = check_rows(results, load_messages())
     assert "gamma of <b> at the high end, 5, in 2 of 3" in plain(row.what).replace("&lt;", "<").replace("&gt;", ">")
     assert row.page == "docs/checks/tuned-at-edge.md"
+
+
+def test_the_check_says_how_many_trials_were_cut_at_chance(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2)
+    failed = base.tables["checks"].filter(code="tuning-cut-at-chance").with_columns(status=pl.lit("failed"))
+    (row,) = check_rows(dataclasses.replace(base, tables=base.tables | {"checks": failed}), load_messages())
+    assert "a_loss, 4 of 4 trials after 1 epoch, in 1 of 1 tuning jobs." in plain(row.what)
+    assert Path("docs/checks/tuning-cut-at-chance.md").is_file()
 
 
 def test_an_unfinished_study_says_how_many_jobs_there_are(tmp_path: Path) -> None:

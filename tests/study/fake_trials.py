@@ -34,10 +34,10 @@ def fake_jobs(
             replicate=place,
             metric="balanced_accuracy",
             space=SPACE,
-            trials=_trials(peaks[arm.name], 0.001 * (place or 0), diverged),
+            trials=_trials(peaks[arm.name], 0.001 * (place or 0) * (1 + index), diverged),
         )
         for place in places
-        for arm in study.arms
+        for index, arm in enumerate(study.arms)
     ]
 
 

@@ -4,16 +4,20 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lossassay import stats
 from lossassay.config.schema import TuningConfig
 from lossassay.study.analysis.analyse import analyse
 from lossassay.study.analysis.checks import check_rows
 from lossassay.study.analysis.comparisons import comparison_rows
 from lossassay.study.analysis.context import Context, read_context
-from lossassay.study.analysis.tuning_evidence import tuning_facts, tuning_tables, verdict_rows
+from lossassay.study.analysis.tuning_evidence import shifts_of, tuning_facts, tuning_tables, verdict_rows
+from lossassay.study.analysis.units import Units
 from lossassay.study.folder.results import TUNING_TABLES, column_type, load_results
 from tests.study.fake_trials import fake_jobs, write_jobs
 
@@ -40,6 +44,96 @@ def test_untuned_runs_equal_to_the_tuned_ones_change_no_verdict(finished: Path) 
             assert row[f"{side}_low"] == (None if same else expected["low"])
             assert row[f"{side}_replicates"] == (None if same else expected["replicates"])
         assert not row["changed"]
+        assert not row["moved"]
+        assert row["shift"] == (None if same else 0)
+
+
+def with_untuned(context: Context, lower_by: dict[str, list[float]]) -> Context:
+    """Return the study with untuned runs that lie below the tuned ones, replicate by replicate."""
+    untuned = {
+        arm: [
+            replace(run, values=run.values | {context.metric: run.values[context.metric] - lower})
+            for run, lower in zip(context.of(arm), lower_by.get(arm, [0.0] * len(runs)), strict=True)
+        ]
+        for arm, runs in context.untuned.items()
+    }
+    return replace(context, untuned=untuned)
+
+
+def test_the_shift_is_the_paired_difference_of_differences(finished: Path) -> None:
+    context = tuned(finished)
+    first, last = context.arms[0], context.arms[-1]
+    rows = list(verdict_rows(with_untuned(context, {first: [0.2, 0.3]})))
+    row = next(row for row in rows if (row["arm_a"], row["arm_b"]) == (first, last))
+    (expected,) = stats.paired_differences(
+        np.array([[0.2, 0.0], [0.3, 0.0]]), [(0, 1)], alpha=0.05, family_size=len(context.stages.family)
+    )
+    assert row["shift"] == pytest.approx(row["tuned_difference"] - row["untuned_difference"])
+    assert (row["shift"], row["shift_low"], row["shift_high"]) == pytest.approx(
+        (expected.estimate, expected.low, expected.high)
+    )
+    assert not row["moved"]  # two replicates say little
+    near = list(verdict_rows(with_untuned(context, {first: [0.2, 0.2001]})))
+    assert next(row for row in near if (row["arm_a"], row["arm_b"]) == (first, last))["moved"]
+
+
+def _simulated(random: np.random.Generator, moved_by: float) -> tuple[Any, Any]:
+    """Return a study of four arms without and with tuning: independent draws, beside a replicate's share in both."""
+    family, shared = [(0, 3), (1, 3), (2, 3)], random.normal(0, 0.02, 8)
+    contexts = []
+    for shift in (0.0, moved_by):
+        values = shared + np.array([shift - 0.02, -0.01, 0.0, 0.0])[:, None] + random.normal(0, 0.02, (4, 8))
+        contexts.append(
+            SimpleNamespace(
+                table=[[SimpleNamespace(values={"accuracy": value}) for value in own] for own in values],
+                metric="accuracy",
+                stages=SimpleNamespace(family=family),
+                units=Units(noun="replicates"),
+                study=SimpleNamespace(evidence=SimpleNamespace(alpha=0.05)),
+            )
+        )
+    return contexts[0], contexts[1]
+
+
+def test_where_tuning_changes_nothing_a_shift_is_named_in_no_more_than_alpha() -> None:
+    random, draws = np.random.default_rng(21), 300
+    wrong, words = 0, 0
+    for _ in range(draws):
+        before, after = _simulated(random, moved_by=0.0)
+        wrong += any(found.low > 0 or found.high < 0 for found in shifts_of(before, after).values())
+        sides = [_clear(own) for own in (before, after)]
+        words += sides[0] != sides[1]
+    assert wrong <= draws * 0.05 + 3 * np.sqrt(draws * 0.05 * 0.95)
+    assert words > 3 * wrong  # words differ far more often
+
+
+def _clear(context: Any) -> list[bool]:
+    """Return for each pair whether its own interval leaves out 0."""
+    values = np.array([[run.values["accuracy"] for run in own] for own in context.table]).T
+    found = stats.paired_differences(values, context.stages.family, alpha=0.05, family_size=3)
+    return [bool(one.low > 0 or one.high < 0) for one in found]
+
+
+def test_a_shift_that_is_there_is_named_with_its_pair() -> None:
+    found = shifts_of(*_simulated(np.random.default_rng(22), moved_by=0.3))
+    assert [pair for pair, one in found.items() if one.low > 0 or one.high < 0] == [(0, 3)]
+    assert found[0, 3].low < 0.3 < found[0, 3].high
+
+
+def test_what_moves_both_arms_of_a_pair_moves_no_difference(finished: Path) -> None:
+    context = tuned(finished)
+    rows = list(verdict_rows(with_untuned(context, {arm: [0.1, 0.3] for arm in context.arms})))
+    assert [row["shift"] for row in rows if row["shift"] is not None] == pytest.approx([0.0] * 2)
+    assert not any(row["moved"] for row in rows)
+
+
+def test_the_facts_count_what_moved(finished: Path) -> None:
+    context = with_untuned(tuned(finished), {read_context(finished).arms[0]: [0.2, 0.2001]})
+    tables = tuning_tables(context)
+    facts, rows = tuning_facts(context, tables)["tuning"], tables["tuning_verdicts"]
+    assert facts["pairs"] == 3
+    assert facts["pairs_moved"] == rows["moved"].to_list().count(True) > 0
+    assert facts["pairs_with_interval"] == len(rows.filter(rows["shift_low"].is_not_null())) < 3
 
 
 def test_a_verdict_that_differs_is_marked(finished: Path) -> None:
@@ -74,6 +168,8 @@ def test_a_replicate_that_one_arm_lacks_counts_for_none_of_its_pairs(finished: P
     assert row["untuned_replicates"] == 1
     assert row["tuned_replicates"] == 2
     assert (row["untuned_low"], row["untuned_verdict"]) == (None, "undecided")
+    assert (row["shift_low"], row["moved"]) == (None, False)
+    assert row["shift"] == pytest.approx(0)
 
 
 def test_the_gain_is_tuned_minus_untuned(finished: Path) -> None:

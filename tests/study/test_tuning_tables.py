@@ -11,15 +11,10 @@ import pytest
 
 from lossassay import stats
 from lossassay.config import Study, parse_study
-from lossassay.study.analysis.tuning_evidence import edges, winners
+from lossassay.study.analysis.tuning_evidence import edges
+from lossassay.study.analysis.tuning_rates import sensitivity_rows
 from lossassay.study.analysis.tuning_results import Job, Trial, common_epochs, read_jobs
-from lossassay.study.analysis.tuning_tables import (
-    best_so_far_rows,
-    budget_of,
-    choice_rows,
-    sensitivity_rows,
-    trial_rows,
-)
+from lossassay.study.analysis.tuning_tables import best_so_far_rows, budget_of, choice_rows, trial_rows
 from tests.study.fake_trials import EPOCHS, QUARTER, RATES, fake_jobs, write_jobs
 
 PEAKS = {"low": 3e-4, "high": 1e-2}
@@ -119,26 +114,6 @@ def test_the_value_until_an_epoch_is_the_one_that_would_be_kept(high: bool, last
     assert trial.value_until(3, high=high, last=last) == expected
 
 
-def test_the_winner_changes_with_the_learning_rate_where_the_peaks_lie_apart() -> None:
-    rows = list(sensitivity_rows(study(), fake_jobs(study(), PEAKS)))
-    winners = [row["arm"] for row in rows if row["best"]]
-    assert winners[0] == "low"
-    assert winners[-1] == "high"
-    assert winners == sorted(winners, reverse=True)  # it changes once
-    equal = list(sensitivity_rows(study(), fake_jobs(study(), {"low": 1e-3, "high": 2e-3})))
-    assert all(row["shortfall"] >= 0 for row in [*rows, *equal])
-
-
-def test_arms_with_equal_trials_have_no_winner_and_neighbours_are_joined() -> None:
-    equal = pl.DataFrame(list(sensitivity_rows(study(), fake_jobs(study(), dict.fromkeys(PEAKS, 1e-3)))))
-    assert winners(equal) == []
-    found = winners(pl.DataFrame(list(sensitivity_rows(study(), fake_jobs(study(), PEAKS)))))
-    assert [part["arm"] for part in found] == ["low", "high"]
-    assert found[0]["learning_rate_low"] == pytest.approx(RATES[0])
-    assert found[0]["learning_rate_high"] <= found[1]["learning_rate_low"]
-    assert found[1]["learning_rate_high"] == pytest.approx(RATES[-1])
-
-
 def test_the_shortfall_is_zero_where_the_best_trial_lies_alone() -> None:
     rows = [row for row in sensitivity_rows(study(), fake_jobs(study(), PEAKS)) if row["arm"] == "high"]
     assert rows[-1]["learning_rate_high"] == pytest.approx(RATES[-1])
@@ -153,15 +128,6 @@ def test_bins_hold_every_trial_once_and_their_rates() -> None:
     assert sum(row["trials"] for row in rows) == 2 * 3 * 7
     for row in rows:
         assert row["learning_rate_low"] < row["learning_rate"] < row["learning_rate_high"]
-
-
-def test_a_bin_that_one_arm_has_not_tried_has_no_winner() -> None:
-    jobs = fake_jobs(study(), PEAKS)
-    half = [replace(job, trials=job.trials[:4]) if job.arm == "high" else job for job in jobs]
-    rows = list(sensitivity_rows(study(), half))
-    tried = {row["learning_rate"] for row in rows if row["arm"] == "high"}
-    assert {row["learning_rate"] for row in rows if row["best"]} == tried
-    assert len(tried) < len({row["learning_rate"] for row in rows})
 
 
 def test_without_a_learning_rate_in_the_space_there_is_no_sensitivity() -> None:

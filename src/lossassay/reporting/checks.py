@@ -78,6 +78,8 @@ def _listed(name: str, values: list[Any], m: Messages) -> Markup | str:
         return Markup("; ").join(m("check.pair", a=arm(a), b=arm(b)) for a, b in values)
     if name == "edges":
         return Markup("; ").join(_edge(edge, m) for edge in values)
+    if name == "cuts":
+        return Markup("; ").join(_cut(cut, m) for cut in values)
     if name == "classes":
         return Markup(", ").join(m("check.class", name=label, cases=cases) for label, cases in values)
     if name == "kept":
@@ -92,3 +94,9 @@ def _edge(edge: list[Any], m: Messages) -> Markup:
     name, parameter, end, limit, jobs, of = edge
     fields = {"parameter": parameter, "limit": formatting.setting(limit), "jobs": jobs, "of": of}
     return m("check.edge", arm=arm(name), end=m(f"check.{end}_end"), **fields)
+
+
+def _cut(cut: list[Any], m: Messages) -> Markup:
+    name, epoch, stuck, trials, jobs, of = cut
+    fields = {"stuck": stuck, "trials": trials, "jobs": jobs, "of": of}
+    return m("check.cut", arm=arm(name), epochs=m.counted("count.epochs", epoch), **fields)

@@ -10,7 +10,7 @@ from lossassay.config.schema import TuningConfig
 from lossassay.reporting import formatting
 from lossassay.reporting.messages import Messages
 from lossassay.reporting.tables import Cell, Table
-from lossassay.reporting.words import arm, arm_names, level, metric_name, unit_of_difference, verdict_word
+from lossassay.reporting.words import arm, arm_names, level, metric_name, unit_of_difference, verdict_word, with_unit
 from lossassay.study.folder.results import StudyResults
 
 
@@ -22,7 +22,7 @@ class Section:
         claim: What the verdicts are about.
         said: Budget, what changed, sensitivity, choices at an edge; sentence by sentence.
         verdicts: Without and with tuning.
-        unit: Of the differences.
+        verdicts_text: How to read them.
         ranges: Over which each parameter of each arm was tuned.
         budget: What each arm spent.
         budget_text: How to read it.
@@ -31,7 +31,7 @@ class Section:
     claim: Markup
     said: list[Markup]
     verdicts: Table | None
-    unit: str
+    verdicts_text: Markup
     ranges: Table | None
     budget: Table | None
     budget_text: Markup
@@ -53,7 +53,7 @@ def section(results: StudyResults, m: Messages) -> Section | None:
             *_edges(facts, m),
         ],
         verdicts=_verdicts(results, m),
-        unit=unit_of_difference(m, metric),
+        verdicts_text=m("section.tuning.verdicts_text", unit=unit_of_difference(m, metric), level=level(results.facts)),
         ranges=_ranges(facts, m),
         budget=_budget(results, m),
         budget_text=m(
@@ -72,9 +72,10 @@ def terminal_line(results: StudyResults, m: Messages) -> str | None:
     if tuning is None or not facts:
         return None
     fields = {"scope": m.text(f"tuning.scope.{tuning.scope}"), "trials": tuning.trials}
-    if not facts["pairs"]:
+    if not facts["pairs_with_interval"]:
         return m.text("tuning.terminal_alone", **fields)
-    return m.text("tuning.terminal", changed=facts["pairs_changed"], pairs=facts["pairs"], **fields)
+    counts = {"moved": facts["pairs_moved"], "pairs": facts["pairs_with_interval"], "changed": facts["pairs_changed"]}
+    return m.text("tuning.terminal", **counts, **fields)
 
 
 def _claim(tuning: TuningConfig, facts: dict[str, Any], m: Messages) -> Markup:
@@ -133,43 +134,59 @@ def _budget_words(results: StudyResults, tuning: TuningConfig, facts: dict[str, 
 
 
 def _changes(results: StudyResults, m: Messages) -> Iterator[Markup]:
+    """Say by how much tuning moved differences; words that differ are said beside it, never alone."""
     table = results.later("tuning_verdicts")
     if len(arm_names(results)) < 2:
         return
     if table.is_empty():
         yield m("tuning.no_untuned")
-    elif not table["changed"].any():
-        yield m("tuning.unchanged")
+        return
+    metric = results.facts["primary_metric"]
     for row in table.iter_rows(named=True):
-        if row["changed"]:
-            words = {
-                "before": verdict_word(m, row["untuned_verdict"]),
-                "after": verdict_word(m, row["tuned_verdict"]),
-            }
-            yield m("tuning.changed", a=arm(row["arm_a"]), b=arm(row["arm_b"]), **words)
+        if row["moved"] or row["changed"]:
+            yield _change(row, metric, m)
+    known, moved = int(table["shift_low"].is_not_null().sum()), int(table["moved"].sum())
+    if not known:
+        yield m("tuning.shift_unknown")
+    elif not moved:
+        yield m("tuning.none_moved", pairs=m.counted("count.differences", known))
+    elif known > moved:
+        yield m("tuning.others_not_moved", pairs=m.counted("count.differences", known - moved))
+
+
+def _change(row: dict[str, Any], metric: str, m: Messages) -> Markup:
+    words = {"before": verdict_word(m, row["untuned_verdict"]), "after": verdict_word(m, row["tuned_verdict"])}
+    fields = {
+        "a": arm(row["arm_a"]),
+        "b": arm(row["arm_b"]),
+        "shift": with_unit(m, metric, formatting.difference(metric, row["shift"])),
+        "low": formatting.difference(metric, row["shift_low"]),
+        "high": formatting.difference(metric, row["shift_high"]),
+        "words": m("tuning.words" if row["changed"] else "tuning.same_word", **words),
+    }
+    if row["moved"]:
+        return m("tuning.moved", **fields)
+    return m("tuning.words_unknown" if row["shift_low"] is None else "tuning.words_alone", **fields)
 
 
 def _rates(results: StudyResults, facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
     if len(arm_names(results)) < 2:
         return
-    winners = facts["rate_winners"]
+    said = {"epochs": m.counted("count.epochs", facts["common_epochs"]), "level": level(results.facts)}
     if not facts["rate_tuned"]:
         yield m("tuning.rate_fixed")
-    elif not winners:
-        yield m("tuning.rate_unknown")
-    elif all(winner["arm"] == winners[0]["arm"] for winner in winners):
-        yield m("tuning.rate_one", arm=arm(winners[0]["arm"]))
-    else:
-        parts = [
-            m(
-                "tuning.rate_part",
-                arm=arm(winner["arm"]),
-                low=formatting.significant(winner["learning_rate_low"], 2),
-                high=formatting.significant(winner["learning_rate_high"], 2),
-            )
-            for winner in winners
-        ]
-        yield m("tuning.rate_many", parts=Markup("; ").join(parts))
+    elif not facts["rate_intervals"]:
+        yield m("tuning.rate_no_interval")
+    elif not facts["rate_changes"]:
+        yield m("tuning.rate_unknown", **said)
+    for change in facts["rate_changes"]:
+        ranges = {f"rates_{side}": _rate_spans(change[f"{side}_better"], m) for side in ("a", "b")}
+        yield m("tuning.rate_changes", a=arm(change["arm_a"]), b=arm(change["arm_b"]), **ranges, **said)
+
+
+def _rate_spans(ranges: list[list[float]], m: Messages) -> Markup:
+    ends = (tuple(formatting.significant(end, 2) for end in own) for own in ranges)
+    return Markup(", ").join(m("tuning.rate_range", low=low, high=high) for low, high in ends)
 
 
 def _edges(facts: dict[str, Any], m: Messages) -> Iterator[Markup]:
@@ -191,7 +208,7 @@ def _verdicts(results: StudyResults, m: Messages) -> Table | None:
         cells: list[Cell] = [arm(row["arm_a"]), arm(row["arm_b"])]
         for side in ("untuned", "tuned"):
             cells += [verdict_word(m, row[f"{side}_verdict"]), _with_limits(metric, row, side, "difference", m)]
-        rows.append(cells)
+        rows.append([*cells, _with_limits(metric, row, "shift", "", m)])
     if not rows:
         return None
     head = [
@@ -201,6 +218,7 @@ def _verdicts(results: StudyResults, m: Messages) -> Table | None:
         m("word.difference"),
         m("tuning.with"),
         m("word.difference"),
+        m("tuning.shift"),
     ]
     return Table(name="tuning_verdicts", head=head, rows=rows, text_columns=2)
 

@@ -21,6 +21,15 @@ def test_ties_go_to_the_smaller_number_and_failures_leave_their_place_empty() ->
     assert ranking({0: None, 1: 0.1, 2: 0.3}, high=True) == [2, 1, 0]
 
 
+def test_equal_values_are_ranked_by_the_likelihood_and_then_by_number() -> None:
+    values = dict.fromkeys(range(4), 1 / 3)
+    nlls = {0: 1.2, 1: 1.0, 2: None, 3: 1.0}
+    assert ranking(values, high=True, nlls=nlls) == [1, 3, 0, 2]
+    assert better(values, 2, high=True, nlls=nlls) == [1, 3]
+    assert ranking(values, high=False, nlls=nlls) == [1, 3, 0, 2]
+    assert better({0: 0.5, 1: 0.6}, 1, high=True, nlls={0: 0.1, 1: 9.0}) == [1]  # the value comes first
+
+
 @given(st.integers(1, 200), st.integers(1, 100))
 def test_a_job_never_spends_more_than_without_pruning(trials: int, epochs: int) -> None:
     own = rungs(trials, epochs, "halving")

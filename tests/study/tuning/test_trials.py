@@ -13,7 +13,7 @@ from lossassay.engine import one
 from lossassay.engine.spec import EpochRecord
 from lossassay.study.planning.bench import Bench, read_trial
 from lossassay.study.tuning.store import TuningStore
-from lossassay.study.tuning.trials import Trial, choose, run_job
+from lossassay.study.tuning.trials import Trial, _Work, choose, run_job
 from tests.study.tuning.helpers import bench_of, tuned_study
 
 Whole = tuple[Bench, dict[str, Any], pl.DataFrame]
@@ -169,6 +169,24 @@ def test_the_choice_follows_the_direction_of_the_yardstick_and_takes_the_first_o
     pruned = {4: Trial(parameters={}, values=(), epoch_of_value=0)}
     assert choose({"metric": "accuracy", "epochs": 1}, trials | pruned) == 1
     assert choose({"metric": "nll", "epochs": 1}, trials | pruned) == 3
+    sure = {n: replace(trial, nlls=(1.0 - 0.1 * n,)) for n, trial in trials.items()}
+    assert choose({"metric": "accuracy", "epochs": 1}, sure | pruned) == 2
+
+
+def test_at_a_cut_equal_trials_are_ranked_by_the_likelihood(images: Path, tmp_path: Path) -> None:
+    bench = bench_of(tuned_study(images), tmp_path / "out")
+    job = bench.plan["tuning"][0]
+    work = _Work(job, bench, lambda number, record: None)
+    for number, nll in enumerate((1.3, 1.1, 1.2, 1.0)):
+        work.trials[number] = Trial(parameters={}, values=(0.5,), epoch_of_value=1, nlls=(nll,))
+    assert work.better([0, 1, 2, 3], 2) == [1, 3]
+
+
+def test_the_likelihood_is_stored_beside_each_value(whole: Whole) -> None:
+    bench, facts, _ = whole
+    table = TuningStore(bench.folder).trials(facts["id"])
+    assert table["nlls"].list.len().to_list() == table["epochs"].to_list()
+    assert all(nll > 0 for own in table["nlls"] for nll in own)
 
 
 def test_unreadable_notes_cost_time_but_no_bits(whole: Whole, images: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Best so far against trials, the trials by learning rate, and where in its range each parameter was chosen."""
+"""Best so far against trials, the best trials by learning rate, and where in its range each parameter was chosen."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def tuning_best(results: StudyResults, messages: Messages) -> Figure | None:
 
 
 def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
-    """Draw how good the trials of each arm were, by learning rate."""
+    """Draw how good the best trials of each arm were, by learning rate."""
     table, metric = results.later("tuning_sensitivity"), _metric(results)
     if table.is_empty():
         return None
@@ -60,7 +60,6 @@ def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
         "order",
         "arm",
         "learning_rate",
-        "best",
         *_shown(limits, metric),
     )
     axis = alt.Axis(grid=False, format="~g", tickCount=6)
@@ -71,12 +70,6 @@ def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
         scale=alt.Scale(type="log", nice=False, padding=12),
     )
     title = metric_title(messages, metric) + (" (%)" if formatting.in_percent(metric) else "")
-    lines = _lines(rows, x, title, results, messages)
-    ring = (
-        alt.Chart(inline(rows.filter("best")))
-        .mark_point(shape="circle", filled=False, size=220, strokeWidth=1.5, color=role("ink"))
-        .encode(x=x, y="mean:Q")
-    )
     return Figure(
         name="tuning_rate",
         table="tuning_sensitivity",
@@ -88,7 +81,7 @@ def tuning_rate(results: StudyResults, messages: Messages) -> Figure | None:
             level=level(results.facts),
             n=jobs,
         ),
-        chart=alt.layer(*lines, ring).properties(width=WIDTH_PX, height=_HEIGHT_PX),
+        chart=alt.layer(*_lines(rows, x, title, results, messages)).properties(width=WIDTH_PX, height=_HEIGHT_PX),
     )
 
 

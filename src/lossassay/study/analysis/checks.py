@@ -16,8 +16,9 @@ from lossassay.engine.spec import Array
 from lossassay.study.analysis.comparisons import resolution
 from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.controls import permuted_labels_at_chance, survives_without_anatomy
+from lossassay.study.analysis.tuning_cuts import tuning_cut_at_chance
 from lossassay.study.analysis.tuning_evidence import tuned_at_edge
-from lossassay.study.analysis.tuning_tables import RATE
+from lossassay.study.analysis.tuning_rates import RATE
 from lossassay.study.analysis.units import by_replicate
 from lossassay.study.planning.bench import NO_PART
 
@@ -143,6 +144,7 @@ CHECKS: dict[str, Callable[[Context], Found]] = {
     "survives-without-anatomy": survives_without_anatomy,
     "permuted-labels-at-chance": permuted_labels_at_chance,
     "tuned-at-edge": tuned_at_edge,
+    "tuning-cut-at-chance": tuning_cut_at_chance,
     "diverged-runs": _diverged_runs,
     "changed-after-start": _changed_after_start,
 }

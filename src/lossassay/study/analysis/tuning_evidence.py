@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lossassay import stats
+from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine.spec import Array
 from lossassay.study.analysis.comparisons import verdicts
 from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.family import Pair, compared_pairs
 from lossassay.study.analysis.judge import Judged, judge
 from lossassay.study.analysis.runs import Run
+from lossassay.study.analysis.stopping import score_table
+from lossassay.study.analysis.tuning_rates import RATE, rate_changes, rate_difference_rows, sensitivity_rows
 from lossassay.study.analysis.tuning_results import Job, common_epochs, jobs_of_arms, read_jobs
 from lossassay.study.analysis.tuning_tables import (
-    RATE,
     Rows,
     best_so_far_rows,
     budget_of,
     choice_rows,
     range_rows,
-    sensitivity_rows,
     trial_rows,
 )
 from lossassay.study.folder.results import TUNING_TABLES, column_type
@@ -38,6 +40,7 @@ def tuning_tables(context: Context) -> dict[str, pl.DataFrame]:
         "tuning_budget": _budget_rows(context, jobs),
         "tuning_best_so_far": best_so_far_rows(study, jobs),
         "tuning_sensitivity": sensitivity_rows(study, jobs),
+        "tuning_rate_differences": rate_difference_rows(study, jobs, context.units),
         "tuning_choices": choice_rows(study, jobs),
         "tuning_verdicts": verdict_rows(context),
     }
@@ -55,9 +58,9 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
     if tuning is None:
         return {}
     jobs = read_jobs(context.folder, context.plan)
-    budget, words = tables["tuning_budget"], tables["tuning_verdicts"]
+    budget, words, metric = tables["tuning_budget"], tables["tuning_verdicts"], tuning.metric or context.metric
     found = {
-        "metric": tuning.metric or context.metric,
+        "metric": metric,
         "parameters": list(dict.fromkeys(name for job in jobs for name in job.space)),
         "jobs_planned": len(jobs_of_arms(context.plan)),
         "jobs_finished": len(jobs),
@@ -70,8 +73,11 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "edges": edges(tables["tuning_choices"]),
         "pairs": len(words),
         "pairs_changed": int(words["changed"].sum()),
+        "pairs_with_interval": int(words["shift_low"].is_not_null().sum()),
+        "pairs_moved": int(words["moved"].sum()),
         "rate_tuned": any(RATE in job.space for job in jobs),
-        "rate_winners": winners(tables["tuning_sensitivity"]),
+        "rate_intervals": int(tables["tuning_rate_differences"]["low"].is_not_null().sum()),
+        "rate_changes": rate_changes(tables["tuning_rate_differences"], high=YARDSTICKS[metric].best == "high"),
         "ranges": list(range_rows(context.study, context.plan)),
     }
     return {"tuning": found}
@@ -125,7 +131,11 @@ def untuned_context(context: Context) -> Context | None:
 
 
 def verdict_rows(context: Context) -> Iterator[dict[str, Any]]:
-    """Return every compared pair with its verdict without and with tuning, by the rule that the study stated."""
+    """Return every compared pair with its verdict without and with tuning, by the rule that the study stated.
+
+    Two words that differ are no evidence of a change (Gelman and Stern 2006, Am. Stat. 60:328). That is the interval of
+    the shift: by how much tuning moved the difference of the pair; ``moved`` where it leaves out 0.
+    """
     before = untuned_context(context)
     if before is None or not context.stages.family:
         return
@@ -133,6 +143,7 @@ def verdict_rows(context: Context) -> Iterator[dict[str, Any]]:
     for name, own in (("untuned", before), ("tuned", context)):
         judged = judge(own, own.metric, own.study.evidence.scope)
         found[name] = (judged, verdicts(own, judged))
+    shifts = shifts_of(before, context)
     for pair in compared_pairs(context.study):
         words = {name: of_pair[pair][0] for name, (_, of_pair) in found.items()}
         yield {
@@ -144,7 +155,37 @@ def verdict_rows(context: Context) -> Iterator[dict[str, Any]]:
                 for key, value in _numbers(judged, pair, of_pair[pair][0]).items()
             },
             "changed": words["untuned"] != words["tuned"],
+            **_shift(shifts.get(pair)),
         }
+
+
+def shifts_of(before: Context, after: Context) -> dict[Pair, stats.PairedDifference]:
+    """Return how tuning moved the difference of each pair of the family: (a - b tuned) minus (a - b untuned).
+
+    Paired over the replicates in which both arms are there with and without tuning, whatever the scope of the study;
+    t, Bonferroni over the pairs.
+
+    Args:
+        before: The study without tuning.
+        after: The study.
+    """
+    family, units, evidence = after.stages.family, after.units, after.study.evidence
+    tuned, untuned = (score_table(own.table, after.metric) for own in (after, before))
+    both = [own[:, a] - own[:, b] for a, b in family for own in (tuned, untuned)]
+    columns = [(2 * place, 2 * place + 1) for place in range(len(family))]
+    observed, pairs = units.observations(np.stack(both, axis=1), columns)
+    found = stats.paired_differences(
+        observed, pairs, alpha=evidence.alpha, family_size=len(family), test_share_ratio=units.test_share_ratio
+    )
+    return dict(zip(family, found, strict=True))
+
+
+def _shift(found: stats.PairedDifference | None) -> dict[str, Any]:
+    if found is None:  # one function
+        return {"shift": None, "shift_low": None, "shift_high": None, "moved": False}
+    limits = {"shift": found.estimate, "shift_low": found.low, "shift_high": found.high}
+    known = {name: value if isfinite(value) else None for name, value in limits.items()}
+    return {**known, "moved": found.low > 0 or found.high < 0}
 
 
 def _numbers(judged: dict[Pair, Judged], pair: Pair, word: str) -> dict[str, Any]:
@@ -176,18 +217,6 @@ def _gain(run: Run | None, untuned: dict[int, Run], metric: str) -> float:
 def _gain_interval(gains: Array, context: Context) -> dict[str, Any]:
     found = context.units.mean_interval(gains, level=1 - context.study.evidence.alpha)
     return {"gain": found.estimate, "gain_low": found.low, "gain_high": found.high, "replicates": found.replicates}
-
-
-def winners(sensitivity: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the arm that was best from which learning rate to which; neighbours with one winner are joined."""
-    found: list[dict[str, Any]] = []
-    for row in sensitivity.filter(pl.col("best")).iter_rows(named=True):
-        low, high = row["learning_rate_low"], row["learning_rate_high"]
-        if found and found[-1]["arm"] == row["arm"] and found[-1]["learning_rate_high"] == low:
-            found[-1]["learning_rate_high"] = high
-        else:
-            found.append({"arm": row["arm"], "learning_rate_low": low, "learning_rate_high": high})
-    return found
 
 
 def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The tables of a study with [tuning]: trials, budget, best so far, sensitivity, choices. All on validation parts."""
+"""The tables of a study with [tuning]: trials, budget, best so far, choices. All on validation parts."""
 
 import json
 import math
@@ -11,11 +11,9 @@ from lossassay import stats
 from lossassay.config import Study
 from lossassay.config.tuning_space import Range, own_ranges, parameters_of
 from lossassay.engine.spec import Array
-from lossassay.study.analysis.tuning_results import Job, Trial, common_epochs
+from lossassay.study.analysis.tuning_results import Job
 
-RATE = "learning_rate"
 EDGE_SHARE = 0.05  # of a range, on its scale
-_BINS = 6  # of the learning rates that were tried, of equal width on a logarithmic scale
 _FEW_VALUES = 4  # a range of so few whole numbers is all edge
 
 Rows = Iterator[dict[str, Any]]
@@ -74,81 +72,6 @@ def _best_so_far(job: Job, length: int) -> Array:
     for trial in job.trials:
         values[trial.number] = np.nan if trial.value is None else trial.value
     return (np.fmax if job.high else np.fmin).accumulate(values)
-
-
-def sensitivity_rows(study: Study, jobs: Sequence[Job]) -> Rows:
-    """Return how good the trials of each arm were by their learning rate.
-
-    All trials are compared after the same number of epochs, the most that every trial has. Within a bin trials of one
-    job are averaged first; intervals are over jobs. ``best`` marks the arm that alone has the best mean of a bin, where
-    all arms have trials; it is no test.
-    """
-    rates = [trial.parameters[RATE] for job in jobs for trial in job.trials if RATE in trial.parameters]
-    if not rates or min(rates) == max(rates):
-        return
-    edges = np.geomspace(min(rates), max(rates), _BINS + 1)
-    last, epoch = study.training.selection == "last", common_epochs(jobs)
-    names = [arm.name for arm in study.arms]
-    for index in range(_BINS):
-        found = {}
-        for arm in names:
-            means = [_of_bin(job, edges, index, epoch, last) for job in jobs if job.arm == arm]
-            used = [one for one in means if one is not None]
-            if used:
-                found[arm] = _bin_row(np.array([one[:2] for one in used]), sum(one[2] for one in used), study)
-        best = _alone_best({arm: row["value"] for arm, row in found.items()}, high=jobs[0].high)
-        everyone = len(found) == len(names) > 1
-        ends = float(edges[index]), float(edges[index + 1])
-        limits = dict(
-            zip(
-                ("learning_rate_low", "learning_rate", "learning_rate_high"),
-                (ends[0], math.sqrt(ends[0] * ends[1]), ends[1]),
-                strict=True,
-            )
-        )
-        for arm, row in found.items():
-            yield {"arm": arm, **limits, **row, "best": everyone and arm == best}
-
-
-def _alone_best(values: dict[str, float], *, high: bool) -> str | None:
-    """Return the arm with the best value; None where two have the same."""
-    if not values:
-        return None
-    best = (max if high else min)(values.values())
-    having = [arm for arm, value in values.items() if math.isclose(value, best, rel_tol=1e-9)]
-    return having[0] if len(having) == 1 else None
-
-
-def _of_bin(job: Job, edges: Array, index: int, epoch: int, last: bool) -> tuple[float, float, int] | None:
-    """Return mean value and mean shortfall of the trials of a job in one bin, and their number."""
-    values = {trial.number: trial.value_until(epoch, high=job.high, last=last) for trial in job.trials}
-    known = [value for value in values.values() if value is not None]
-    inside = [
-        value for trial in job.trials if (value := values[trial.number]) is not None and _bin_of(trial, edges) == index
-    ]
-    if not inside:
-        return None
-    best = max(known) if job.high else min(known)
-    return float(np.mean(inside)), float(np.mean([abs(best - value) for value in inside])), len(inside)
-
-
-def _bin_of(trial: Trial, edges: Array) -> int | None:
-    rate = trial.parameters.get(RATE)
-    return None if rate is None else int(np.clip(np.searchsorted(edges, rate, side="right") - 1, 0, len(edges) - 2))
-
-
-def _bin_row(means: Array, trials: int, study: Study) -> dict[str, Any]:
-    value, shortfall = (stats.mean_interval(own, level=1 - study.evidence.alpha) for own in means.T)
-    return {
-        "value": value.estimate,
-        "value_low": value.low,
-        "value_high": value.high,
-        "shortfall": shortfall.estimate,
-        "shortfall_low": shortfall.low,
-        "shortfall_high": shortfall.high,
-        "trials": trials,
-        "jobs": shortfall.replicates,
-    }
 
 
 def range_rows(study: Study, plan: dict[str, Any]) -> Rows:

@@ -220,8 +220,8 @@ TUNING_TABLES: dict[str, tuple[str, ...]] = {
     ),
     # mean over jobs of the best value of the first `trial` trials; t interval
     "tuning_best_so_far": ("arm", "trial", "mean", "low", "high", "jobs"),
-    # trials by learning rate, all at the same epoch; shortfall: how far below the best trial of their job, 0 or more;
-    # best: the best mean value, where all arms have trials and no other has the same
+    # best trial of each job by learning rate, all at the same epoch; shortfall: how far below the best trial of its
+    # job, 0 or more
     "tuning_sensitivity": (
         "arm",
         "learning_rate_low",
@@ -235,11 +235,24 @@ TUNING_TABLES: dict[str, tuple[str, ...]] = {
         "shortfall_high",
         "trials",
         "jobs",
-        "best",
+    ),
+    # difference of these best trials = arm_a minus arm_b, paired within replicates, in every range of learning rates;
+    # simultaneous intervals
+    "tuning_rate_differences": (
+        "arm_a",
+        "arm_b",
+        "learning_rate_low",
+        "learning_rate",
+        "learning_rate_high",
+        "difference",
+        "low",
+        "high",
+        "jobs",
     ),
     # at_edge: "low" or "high" within 5 % of an end of the range that something lies beyond
     "tuning_choices": ("arm", "replicate", "parameter", "text", "value", "low", "high", "scale", "position", "at_edge"),
-    # primary yardstick and scope of the study; difference = arm_a minus arm_b
+    # primary yardstick and scope of the study; difference = arm_a minus arm_b; changed: the words differ; shift: tuned
+    # minus untuned difference, paired over replicates, moved: its interval leaves out 0
     "tuning_verdicts": (
         "arm_a",
         "arm_b",
@@ -254,6 +267,10 @@ TUNING_TABLES: dict[str, tuple[str, ...]] = {
         "tuned_verdict",
         "tuned_replicates",
         "changed",
+        "shift",
+        "shift_low",
+        "shift_high",
+        "moved",
     ),
 }
 
@@ -262,7 +279,7 @@ _TEXT_COLUMNS = frozenset(
     "true predicted label init_digest order_digest criterion probe source beaten_in_both_by feature coefficient_from "
     "job parameters parameter text scale at_edge untuned_verdict tuned_verdict".split()
 )
-_FLAGS = frozenset(("primary", "more_patients", "on_front", "chosen", "own_settings", "best", "changed"))
+_FLAGS = frozenset(("primary", "more_patients", "on_front", "chosen", "own_settings", "changed", "moved"))
 
 
 def column_type(column: str) -> pl.DataType:

@@ -48,33 +48,41 @@ def budget_epochs(trials: int, epochs: int, pruning: str) -> int:
     return spent
 
 
-def better(values: Mapping[int, float | None], kept: int, *, high: bool) -> list[int]:
+Values = Mapping[int, float | None]  # of each trial by number; None: it diverged, or has none
+
+
+def better(values: Values, kept: int, *, high: bool, nlls: Values | None = None) -> list[int]:
     """Return the trials that go on, in the order of their numbers.
 
-    Ties go to the smaller number. A trial without a value (it diverged) never goes on, and its place stays empty: no
-    other trial gets more because one failed.
+    Ties go as in `ranking`. A trial without a value (it diverged) never goes on, and its place stays empty: no other
+    trial gets more because one failed.
 
     Args:
-        values: Best value so far of each trial by number; None: it diverged, or has none.
+        values: Best value so far of each trial.
         kept: How many places there are.
         high: Whether high values are good.
+        nlls: As of `ranking`.
     """
-    ranked = ranking(values, high=high)[:kept]
+    ranked = ranking(values, high=high, nlls=nlls)[:kept]
     return sorted(number for number in ranked if values[number] is not None)
 
 
-def ranking(values: Mapping[int, float | None], *, high: bool) -> Sequence[int]:
-    """Return the trials from the best to the worst, those without a value last, ties by number.
+def ranking(values: Values, *, high: bool, nlls: Values | None = None) -> Sequence[int]:
+    """Return the trials from the best to the worst, those without a value last.
+
+    Of equal values the smaller negative log-likelihood is better, then the smaller number. Early trials that all
+    predict one class have the same decisions, but not the same probabilities.
 
     Args:
         values: As of `better`.
         high: Whether high values are good.
+        nlls: Validation negative log-likelihood of each trial at the epoch of its value; one that has none is worse.
     """
 
-    def key(number: int) -> tuple[bool, float, int]:
-        value = values[number]
+    def key(number: int) -> tuple[bool, float, float, int]:
+        value, nll = values[number], (nlls or {}).get(number)
         if value is None:
-            return True, 0.0, number
-        return False, -value if high else value, number
+            return True, 0.0, 0.0, number
+        return False, -value if high else value, math.inf if nll is None else nll, number
 
     return sorted(values, key=key)

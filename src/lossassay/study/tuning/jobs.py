@@ -15,6 +15,8 @@ from lossassay.study.planning.run_names import name_of, run_facts
 from lossassay.study.tuning.halving import budget_epochs
 from lossassay.study.tuning.space import own_settings, ranges_of
 
+_CHOOSING_VERSION = 2  # of the rule that stops and chooses trials; it is part of the name of a job
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuningJob:
@@ -145,6 +147,7 @@ def _job(
     settings = tuning.model_dump(mode="json", exclude={"untuned", "space", "arms", "metric"})
     facts = settings | {
         "metric": metric,
+        "choosing": _CHOOSING_VERSION,
         "space": {name: one.as_data() for name, one in space.items()},
         "parameters": list(tuning.parameters),
         "own": own,

@@ -23,6 +23,7 @@ TRIAL_TYPES: dict[str, Any] = {
     "chosen": pl.Boolean,
     "own_settings": pl.Boolean,
     "values": pl.List(pl.Float64),  # validation yardstick after each epoch
+    "nlls": pl.List(pl.Float64),  # validation negative log-likelihood after each epoch
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ class Trial:
         epoch_of_value: The epoch that is kept so far, from 1; 0: none was trained.
         seconds: Of training and evaluation.
         diverged: Training failed.
+        nlls: Validation negative log-likelihood after each epoch, for ties; None where it is not a number.
     """
 
     parameters: dict[str, Any]
@@ -36,11 +37,17 @@ class Trial:
     epoch_of_value: int = 0
     seconds: float = 0.0
     diverged: bool = False
+    nlls: tuple[float | None, ...] = ()
 
     @property
     def value(self) -> float | None:
         """The yardstick at the kept epoch; None: the trial is worse than any other."""
         return None if self.diverged or not self.epoch_of_value else self.values[self.epoch_of_value - 1]
+
+    @property
+    def nll(self) -> float | None:
+        """The negative log-likelihood at the kept epoch; None: not known."""
+        return self.nlls[self.epoch_of_value - 1] if 0 < self.epoch_of_value <= len(self.nlls) else None
 
 
 @dataclass
@@ -56,7 +63,7 @@ class _Work:
         self.store, self.tuning = Store(self.bench.folder), TuningStore(self.bench.folder)
         self.high = YARDSTICKS[self.job["metric"]].best == "high"
         for number, known in self.tuning.load_notes(self.job["id"]).items():
-            self.trials[int(number)] = Trial(**{**known, "values": tuple(known["values"])})
+            self.trials[int(number)] = Trial(**{**known, **{name: tuple(known[name]) for name in ("values", "nlls")}})
 
     def train(self, number: int, parameters: dict[str, Any], until: int) -> None:
         """Bring a trial to an epoch, from where it is."""
@@ -83,8 +90,10 @@ class _Work:
         for number in self.trials.keys() - set(numbers):
             self.store.drop_checkpoint(f"{self.job['id']}-{number}")
 
-    def values(self, numbers: list[int]) -> dict[int, float | None]:
-        return {number: self.trials[number].value for number in numbers}
+    def better(self, numbers: list[int], kept: int) -> list[int]:
+        own = {number: self.trials[number] for number in numbers}
+        nlls = {number: trial.nll for number, trial in own.items()}
+        return better({number: trial.value for number, trial in own.items()}, kept, high=self.high, nlls=nlls)
 
     def _note(self) -> None:
         notes = {str(number): trial.__dict__ for number, trial in sorted(self.trials.items())}
@@ -115,7 +124,7 @@ def run_job(job: dict[str, Any], bench: Bench, on_epoch: OnEpoch = lambda number
 
 
 def choose(job: Mapping[str, Any], trials: Mapping[int, Trial]) -> int:
-    """Return the number of the best trial among those that trained to the end; ties go to the smaller number.
+    """Return the number of the best trial among those that trained to the end; ties go as in `ranking`.
 
     Where none did, the study's own settings stand: trial 0.
 
@@ -123,9 +132,11 @@ def choose(job: Mapping[str, Any], trials: Mapping[int, Trial]) -> int:
         job: Entry of plan.json.
         trials: All of them.
     """
-    done = {number: own.value for number, own in trials.items() if _status(job, own) == "finished"}
-    best = next(iter(ranking(done, high=YARDSTICKS[job["metric"]].best == "high")), None)
-    return 0 if best is None or done[best] is None else best
+    done = {number: own for number, own in trials.items() if _status(job, own) == "finished"}
+    values = {number: own.value for number, own in done.items()}
+    nlls = {number: own.nll for number, own in done.items()}
+    best = next(iter(ranking(values, high=YARDSTICKS[job["metric"]].best == "high", nlls=nlls)), None)
+    return 0 if best is None or values[best] is None else best
 
 
 def _rung_by_rung(work: _Work) -> None:
@@ -135,7 +146,7 @@ def _rung_by_rung(work: _Work) -> None:
         for number in going:
             work.train(number, parameters[number], rung.epoch)
         if rung.epoch < work.job["epochs"]:
-            going = better(work.values(going), rung.kept, high=work.high)
+            going = work.better(going, rung.kept)
             work.keep(going)
 
 
@@ -151,14 +162,18 @@ def _one_by_one(work: _Work) -> None:
 
 
 def _trial(parameters: dict[str, Any], partial: Partial) -> Trial:
-    values = [record.validation_yardstick for record in partial.history]
     return Trial(
         parameters=parameters,
-        values=tuple(value if math.isfinite(value) else None for value in values),
+        values=_finite(record.validation_yardstick for record in partial.history),
+        nlls=_finite(record.validation_nll for record in partial.history),
         epoch_of_value=partial.best_epoch,
         seconds=sum(record.train_seconds + record.evaluation_seconds for record in partial.history),
         diverged=partial.diverged,
     )
+
+
+def _finite(values: Iterable[float]) -> tuple[float | None, ...]:
+    return tuple(value if math.isfinite(value) else None for value in values)
 
 
 def _status(job: Mapping[str, Any], trial: Trial) -> str:
@@ -180,6 +195,7 @@ def _rows(job: Mapping[str, Any], trials: Mapping[int, Trial], chosen: int) -> l
             "chosen": number == chosen,
             "own_settings": number == 0,
             "values": list(trial.values),
+            "nlls": list(trial.nlls),
         }
         for number, trial in sorted(trials.items())
     ]
