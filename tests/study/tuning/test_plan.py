@@ -149,6 +149,7 @@ def test_jobs_of_a_study_without_ranges_of_arms_keep_their_names(images: Path) -
         "parameters": ["learning_rate"],
         "own": {"learning_rate": 0.001},
         "sampler_seed": derive(0, "tuning", 0),
+        "choosing": 2,
     }
     assert job.id == name_of(run_facts(job.spec, study, plan.digest, plan.splits[0]) | {"tuning": tuning})
 
