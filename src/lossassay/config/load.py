@@ -34,7 +34,7 @@ from lossassay.config.schema import (
     VolumeConfig,
 )
 from lossassay.config.split_checks import split_problems, with_source
-from lossassay.config.tuning_checks import tuning_problems
+from lossassay.config.tuning_checks import further_tuning_problems, tuning_problems
 from lossassay.config.volume_checks import volume_problems
 from lossassay.errors import StudyFileError, UnknownNameError, did_you_mean, unknown_name
 
@@ -100,7 +100,7 @@ def parse_study(raw: Mapping[str, Any], *, source: str = "the study", folder: Pa
         study = Study.model_validate({**raw, "arms": arms} if arms else {k: v for k, v in raw.items() if k != "arms"})
     except ValidationError as error:
         problems = [*problems, *(_explain(e) for e in error.errors() if not (e["loc"] == ("arms",) and problems))]
-        problems += _further_tuning_problems(raw, arms, [e["loc"] for e in error.errors()])
+        problems += further_tuning_problems(raw, arms, [e["loc"] for e in error.errors()])
         raise StudyFileError(source, problems + _crosscheck_raw(raw)) from None
     problems += _crosscheck_raw(raw) + _crosscheck(study)
     if problems:
@@ -286,20 +286,6 @@ def _crosscheck_raw(raw: Mapping[str, Any]) -> list[str]:
     if isinstance(criterion, str) and criterion not in PRIMARY:
         problems.append(f"biomarkers.criterion: {unknown_name('criterion', criterion, PRIMARY)}")
     return problems
-
-
-def _further_tuning_problems(
-    raw: Mapping[str, Any], arms: Sequence[ArmConfig], wrong: Sequence[tuple[int | str, ...]]
-) -> list[str]:
-    """Name what else is wrong with ``[tuning]`` where only keys of it cannot be read; values that fit stand there."""
-    keys = {place[1] for place in wrong if place[0] == "tuning" and len(place) > 1}
-    readable = {key: value for key, value in _section(raw, "tuning").items() if key not in keys}
-    stand_ins = {"pruning": "none"} if "pruning" in keys else {}  # the default does not go with every sampler
-    try:
-        study = Study.model_validate({**raw, "arms": arms, "tuning": readable | stand_ins})
-    except ValidationError:
-        return []
-    return list(tuning_problems(study))
 
 
 def _section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,9 +1,12 @@
 """What `[tuning]` asks of the rest of the study file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config.schema import UNTUNED, Study
+from lossassay.config.schema import UNTUNED, ArmConfig, Study
 from lossassay.config.tuning_space import space_problems
 from lossassay.errors import unknown_name
 
@@ -36,3 +39,24 @@ def tuning_problems(study: Study) -> Iterator[str]:
         for arm in study.arms
         if arm.name.startswith(UNTUNED)
     )
+
+
+def further_tuning_problems(
+    raw: Mapping[str, Any], arms: Sequence[ArmConfig], wrong: Sequence[tuple[int | str, ...]]
+) -> list[str]:
+    """Name what else is wrong with ``[tuning]`` where only keys of it cannot be read; values that fit stand there.
+
+    Args:
+        raw: The study file.
+        arms: Its arms, as read.
+        wrong: Places of the file that cannot be read.
+    """
+    keys = {place[1] for place in wrong if place[0] == "tuning" and len(place) > 1}
+    section = raw.get("tuning")
+    readable = {key: value for key, value in section.items() if key not in keys} if isinstance(section, Mapping) else {}
+    stand_ins = {"pruning": "none"} if "pruning" in keys else {}  # the default does not go with every sampler
+    try:
+        study = Study.model_validate({**raw, "arms": arms, "tuning": readable | stand_ins})
+    except ValidationError:
+        return []
+    return list(tuning_problems(study))
