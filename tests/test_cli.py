@@ -245,3 +245,18 @@ def test_a_limit_below_zero_keeps_its_sign(capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr().out
     assert "-0.0068 to 0.1337" in printed
     assert "none to none" in printed
+
+
+def test_an_arm_of_which_all_runs_failed_has_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    empty = {"arm": "focal", "metric": "auroc", "estimate": None, "low": None, "high": None}
+    facts = {"primary_metric": "auroc", "stopping": {"reached": 2}, "scope": "procedure", "alpha": 0.05}
+    _answers(
+        SimpleNamespace(
+            comparisons=pl.DataFrame({"primary": [False]}),
+            arms=pl.DataFrame([empty | {"arm": "other", "estimate": 0.8, "low": 0.7, "high": 0.9}, empty]),
+            stored=SimpleNamespace(facts=facts),
+            table=lambda _name: pl.DataFrame({"status": ["passed"], "code": ["gradient-scales"]}),
+        )
+    )
+    line = next(line for line in capsys.readouterr().out.splitlines() if "focal" in line)
+    assert line.split() == ["focal", "none", "none", "to", "none"]

@@ -129,7 +129,7 @@ def run(
     with LiveTracking(Path(out), trackers, progress.on_warning) as live:
         run_study(resolved, Path(out), command=command, **options | {"progress": live.watching(progress)})
         if resolved.biomarkers is not None and resolved.biomarkers.enabled:
-            with analysis_turn(Path(out)):
+            with analysis_turn(Path(out), progress.on_stage):
                 assess(Path(out), resolved.biomarkers, on_stage=progress.on_stage, on_features=progress.on_features)
                 _draw_heatmaps(Path(out), resolved.biomarkers, progress)
         results = _drawn(Path(out), progress)
@@ -257,7 +257,7 @@ def _draw_heatmaps(folder: Path, settings: BiomarkersConfig | None, progress: Pr
 
 def _drawn(folder: Path, progress: Progress) -> Results:
     progress.on_stage("report")
-    with analysis_turn(folder):
+    with analysis_turn(folder, progress.on_stage):
         results = Results(load_results(folder))
         results.report()
     return results

@@ -1,6 +1,6 @@
 """The command line: talks to people. Data go to standard output, messages to standard error; nothing is ever asked.
 
-Exit codes: 0 done; 1 findings, or runs that failed; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 findings, or runs that failed; 2 wrong usage or bad input; 130 stopped by Ctrl-C, 143 by SIGTERM.
 Each command is one call of the public function of the same name; torch and the rest are imported inside them.
 """
 
@@ -16,6 +16,7 @@ import typer
 
 from lossassay import cli_biomarkers, cli_change, cli_explain, cli_export, cli_schema, cli_track, cli_use
 from lossassay.cli_losses import AsJson, add_commands
+from lossassay.cli_stop import end_on_sigterm, exit_code
 from lossassay.cli_track import Experiment, Mlflow, TablesOnly, TensorBoard, trackers_of
 from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.printing import print_json as _json
@@ -43,6 +44,7 @@ DataPath = Annotated[str, typer.Argument(metavar="PATH", help="Class folders, a 
 
 def main() -> None:
     """Run the command line; errors for people become one message and exit code 2."""
+    end_on_sigterm()
     sys.path.insert(0, "")  # a user's own module:function lies in the working folder, here as in the workers
     try:
         app()
@@ -309,12 +311,12 @@ def _display() -> Iterator[Any]:
     try:
         with StudyDisplay() as display:
             yield display
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _say(
             "\nStopped. Every finished run and every finished epoch is kept: give the same command again to go on:\n"
             f"  lossassay {shlex.join(sys.argv[1:])}"
         )
-        raise typer.Exit(130) from None
+        raise typer.Exit(exit_code(stop)) from None
 
 
 def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers: bool = True) -> Any:
@@ -357,7 +359,7 @@ def _answers(results: Any) -> None:
     _table(
         ["arm", metric, "interval"],
         [
-            [row["arm"], f"{row['estimate']:.4f}", f"{_unsigned(row['low'])} to {_unsigned(row['high'])}"]
+            [row["arm"], _unsigned(row["estimate"]), f"{_unsigned(row['low'])} to {_unsigned(row['high'])}"]
             for row in arms.iter_rows(named=True)
         ],
         title="Arms",

@@ -9,6 +9,7 @@ LossassayError            a message for people; the command line prints it and l
 ├── LossInputError        a loss that was not given what it needs, or not something usable
 ├── ModelError            a model that cannot be built for this input
 ├── ClusterError          a cluster that is not there, or whose nodes cannot compute the study
+├── WorkerError           training processes of this machine that cannot start
 ├── OutFolderError        the out folder belongs to something else, or cannot be written
 ├── UnfinishedError       other processes still train what is left of a study, and we were told not to wait
 └── TrackerError          MLflow or TensorBoard: not installed, not reached, or it refused
@@ -75,6 +76,22 @@ class ModelError(LossassayError):
 
 class ClusterError(LossassayError):
     """A cluster that is not there, or whose nodes cannot compute the study."""
+
+
+class WorkerError(LossassayError):
+    """Training processes that end before they say anything.
+
+    Args:
+        deaths: How many of them, one after the other.
+        last_words: How the last one ended, and the end of what it wrote to standard error.
+    """
+
+    def __init__(self, deaths: int, last_words: str) -> None:
+        super().__init__(
+            f"{deaths} training processes in a row ended before their first message; {last_words}. Expected processes "
+            "that start: they run the same Python, packages and modules of your own as this one, and need memory for "
+            "torch. Mend that, then give the same command again; everything that was finished is kept."
+        )
 
 
 class OutFolderError(LossassayError):

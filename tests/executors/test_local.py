@@ -1,10 +1,13 @@
 """The local executor: every job ends once, whatever its worker does."""
 
 import sys
+import threading
 from pathlib import Path
 
 import psutil
+import pytest
 
+from lossassay.errors import WorkerError
 from lossassay.executors.local import run_jobs
 
 ECHO = """
@@ -104,3 +107,61 @@ def test_what_is_refused_to_the_end_comes_back_from_more_or_never() -> None:
         take=take,
     )
     assert asked == ["a", "a"]
+
+
+def ends_within(seconds: float, code: str, jobs: list[str]) -> tuple[list[dict[str, object]], list[Exception]]:
+    """Run jobs in a thread, so that a wait without an end is a failed test."""
+    messages: list[dict[str, object]] = []
+    problems: list[Exception] = []
+    told = {"command": [sys.executable, "-c", code], "setup": {}, "workers": 1, "on_message": messages.append}
+
+    def work() -> None:
+        try:
+            run_jobs([{"id": job} for job in jobs], **told)
+        except Exception as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive()
+    return messages, problems
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_line_is_a_failed_job() -> None:
+    code = "import sys; sys.stdin.readline(); sys.stdin.readline(); print('{', end='', flush=True)"
+    messages, problems = ends_within(30, code, ["a"])
+    assert [message["event"] for message in messages] == ["failed"]
+    assert messages[0]["message"] == "the worker process ended with code 0: {"
+    assert not problems
+
+
+def test_what_other_code_prints_is_no_message() -> None:
+    noise = "print('hello'); print('[1]'); print('{}'); sys.stdout.buffer.write(b'\\xff\\n')"
+    code = ECHO.replace(
+        '    print(json.dumps({"event": "epoch"', f'    {noise}\n    print(json.dumps({{"event": "epoch"'
+    )
+    assert noise in code
+    messages, problems = ends_within(30, code, ["a", "b"])
+    assert [message["event"] for message in messages] == ["epoch", "done"] * 2
+    assert not problems
+
+
+def test_workers_that_cannot_start_stop_the_work() -> None:
+    messages, problems = ends_within(60, "raise ImportError('no such module')", [str(job) for job in range(10)])
+    assert [message["event"] for message in messages] == ["failed"] * 3
+    words = "3 training processes in a row ended before their first message; .* code 1: .*ImportError: no such module"
+    with pytest.raises(WorkerError, match=words):
+        raise problems[0]
+
+
+def test_workers_that_started_and_die_at_their_jobs_fail_only_these() -> None:
+    code = """
+import json, sys
+print(json.dumps({"event": "ready"}), flush=True)
+sys.stdin.readline()
+sys.stdin.readline()
+"""
+    messages, problems = ends_within(60, code, list("abcde"))
+    assert [message["event"] for message in messages] == ["failed"] * 5
+    assert not problems

@@ -289,3 +289,83 @@ def test_processes_that_race_do_everything_once(tmp_path: Path) -> None:
     begun = [(tmp_path / f"log-{job}").read_text().count("begins") for job in range(40)]
     assert sorted(begun) == [1] * 39 + [2]
     assert all((tmp_path / f"done-{job}").exists() for job in range(40))
+
+
+def test_others_ends_when_a_presence_goes_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module._content
+
+    def gone(path: Path) -> bytes | None:
+        path.unlink(missing_ok=True)
+        return real(path)
+
+    found: list[bool] = []
+    with quick(tmp_path) as mine:
+        presence = {"for": "x", "holder": "abc", "process": "1-1-elsewhere"}
+        (tmp_path / "leases" / "process-abc.1.json").write_text(json.dumps(presence))
+        monkeypatch.setattr(module, "_content", gone)
+        asking = threading.Thread(target=lambda: found.append(mine.others()), daemon=True)
+        asking.start()
+        asking.join(10)
+    assert found == [False]
+
+
+def test_a_lease_whose_file_cannot_be_deleted_ends_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses while another process reads it; a sticky folder refuses for files of other users."""
+    real = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "leases" and not path.name.startswith("."):
+            raise PermissionError(13, "in use", str(path))
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    (tmp_path / "leases").mkdir()
+    (tmp_path / "leases" / "process-dead.1.json").write_text(json.dumps({"process": f"1-5-{owners.place()}"}))
+    with quick(tmp_path) as first, quick(tmp_path) as second:
+        assert first.take("job")
+        first.give_back("job", done=True)
+        assert (tmp_path / "leases" / "job.1.json").exists()
+        assert second.take("job")
+
+
+def test_who_waits_for_a_turn_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.05)
+    said: list[str] = []
+    with quick(tmp_path) as first, quick(tmp_path) as second:
+        assert first.take("start")
+        timer = threading.Timer(0.6, lambda: first.give_back("start", done=False))
+        timer.start()
+        with second.turn("start", said.append):
+            timer.join()
+        with second.turn("analysis", said.append):
+            pass
+    assert said == ["waiting for another process on this folder, which is at: start"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system's clock has to do")
+def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, real = owners.own_name(), psutil.boot_time()
+    before = psutil.Process().create_time()
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real + 50)  # as after the clock was set
+    assert psutil.Process().create_time() > before + 40  # what older versions compared
+    assert owners.life(name) == "alive"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs Unix processes")
+def test_a_process_that_the_system_hides_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unseen(pid: int | None = None) -> int:
+        raise psutil.NoSuchProcess(pid or 0)
+
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(owners, "started_seconds", unseen)
+    name = f"{2**22 + 7}-100-{owners.place()}"  # more than the highest process number of Linux
+    assert owners.life(name) == "gone"
+    monkeypatch.setattr(os, "kill", refused)
+    assert owners.life(name) == "elsewhere"

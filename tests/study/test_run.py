@@ -204,7 +204,10 @@ def test_tables_are_not_trivially_equal(finished: Path) -> None:
     assert runs["init_digest"].n_unique() == 2
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_is_stopped_ends_cleanly_and_says_how_to_go_on(
+    images: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     file, out = tmp_path / "study.toml", tmp_path / "out"
     file.write_text(study_as_toml(small_study(images, epochs=200)))
     command = [sys.executable, "-m", "lossassay", "run", str(file), "--out", str(out), "--workers", "1"]
@@ -213,9 +216,11 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(images: Path, tmp_path: Path
     while not list(out.glob("checkpoints/*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
+    held = [path for path in out.glob("leases/*.json") if "process" in path.read_text()]
+    assert held == []
     assert "Every finished run and every finished epoch is kept: give the same command again to go on" in errors
     assert "Traceback" not in errors
     assert workers

@@ -198,3 +198,22 @@ def test_groups_hashed_with_the_key_of_another_machine_are_the_same_rows(tmp_pat
     rows.write_parquet(tmp_path / "rows.parquet")
     assert _holds_rows(tmp_path / "rows.parquet", rows.with_columns(group=pl.Series(["x", "y", "x", None])))
     assert not _holds_rows(tmp_path / "rows.parquet", rows.with_columns(group=pl.Series(["x", "y", "y", None])))
+
+
+def test_a_run_that_was_finished_after_the_folder_was_listed_is_no_reason_to_leave(
+    finished: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, listed = Store.finished, 0
+
+    def late(store: Store) -> set[str]:
+        nonlocal listed
+        listed += 1
+        found = real(store)
+        return found - {sorted(found)[0]} if listed < 4 else found
+
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    monkeypatch.setattr(Store, "finished", late)
+    results = api.run(small_study(images), out, workers=1, wait=False)
+    assert listed >= 4
+    assert len(results.runs) == 6

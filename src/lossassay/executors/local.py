@@ -17,10 +17,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, TypeAlias
 
+from lossassay.errors import WorkerError
+
 Message = dict[str, Any]
 Messages: TypeAlias = "queue.Queue[tuple[_Worker, Message | None]]"  # None: the worker is gone
 
 _OFFER_SECONDS = 1.0
+_SILENT_DEATHS = 3
 
 
 def run_jobs(
@@ -46,8 +49,11 @@ def run_jobs(
         workers: How many processes at most.
         on_message: Called in the calling thread with each message of a worker. Every job ends with exactly one
             message whose ``"event"`` is ``"done"`` or ``"failed"``; a worker that dies gives ``"failed"``, with
-            ``"died": True``.
+            ``"died": True``. A worker may say ``{"event": "ready"}`` when it has started, which is not handed on.
         environment: Added to the environment of the workers.
+
+    Raises:
+        WorkerError: If three workers in a row die before they say anything.
     """
     around = {**os.environ, **(environment or {})}
     pool = _Pool(lambda messages: _Worker(command, setup, around, messages), workers, take)
@@ -74,6 +80,7 @@ class _Pool:
         self._take = take or (lambda job: True)
         self._messages: Messages = queue.Queue()
         self._alive: set[_Worker] = set()
+        self._silent_deaths = 0  # in a row
         self.busy: dict[_Worker, Message] = {}
 
     def offer(self, jobs: Sequence[Message]) -> None:
@@ -112,6 +119,9 @@ class _Pool:
         if message is None:
             self._bury(worker, on_message)
             return
+        worker.has_spoken, self._silent_deaths = True, 0
+        if message["event"] == "ready":
+            return
         if message["event"] not in ("done", "failed"):
             on_message(message)
             return
@@ -127,8 +137,12 @@ class _Pool:
         """A worker is gone: its job failed, and another worker takes its place while jobs wait."""
         self._alive.discard(worker)
         if worker in self.busy:
-            job = self.busy.pop(worker)
-            on_message({"event": "failed", "id": job["id"], "message": worker.last_words(), "died": True})
+            job, last_words = self.busy.pop(worker), worker.last_words()
+            on_message({"event": "failed", "id": job["id"], "message": last_words, "died": True})
+            self._silent_deaths += not worker.has_spoken
+            if self._silent_deaths == _SILENT_DEATHS:
+                worker.stop()
+                raise WorkerError(_SILENT_DEATHS, last_words)
             self._fill()
         worker.stop()
 
@@ -143,6 +157,7 @@ class _Worker:
         environment: Mapping[str, str],
         messages: "Messages",
     ) -> None:
+        self.has_spoken = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             command,
@@ -152,6 +167,7 @@ class _Worker:
             env=dict(environment),
             text=True,
             encoding="utf-8",
+            errors="replace",
         )
         self._listener = threading.Thread(target=self._listen, args=(messages,), daemon=True)
         self._listener.start()
@@ -159,10 +175,17 @@ class _Worker:
 
     def _listen(self, messages: "Messages") -> None:
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
-        for line in self._process.stdout:
-            messages.put((self, json.loads(line)))
-        self._process.wait()
-        messages.put((self, None))
+        try:
+            for line in self._process.stdout:
+                if (message := _message_in(line)) is None:
+                    os.write(
+                        self._errors.fileno(), line.encode()
+                    )  # printed by other code, or cut off by the end of the process
+                else:
+                    messages.put((self, message))
+            self._process.wait()
+        finally:
+            messages.put((self, None))
 
     def send(self, message: Message) -> None:
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
@@ -198,3 +221,12 @@ class _Worker:
         code = self._process.returncode
         how = f"was killed by signal {-code} (out of memory?)" if code and code < 0 else f"ended with code {code}"
         return f"the worker process {how}" + (f": {' | '.join(lines[-3:])}" if lines else "")
+
+
+def _message_in(line: str) -> Message | None:
+    """Return the message that a line of a worker is, or None if it is none."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "event" in found else None

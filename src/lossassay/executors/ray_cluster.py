@@ -265,7 +265,7 @@ class _Nodes:
         try:
             said = self._ray.get(call, timeout=0)
         except self._ray.exceptions.RayError as error:
-            self._work.on_note(f"left out, as it does not answer: node {node_name(node)} ({type(error).__name__})")
+            self._work.on_note(f"left out, as {_why_no_report(error, self.is_lost(error))}: node {node_name(node)}")
             return None
         why = said["why"] or ("" if reply.is_file() else "what the node writes is not seen here")
         return NodeReport(
@@ -284,6 +284,13 @@ class _Nodes:
 def node_name(node: Mapping[str, Any]) -> str:
     """Return a node's name for people: host, address and the beginning of Ray's id."""
     return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})"
+
+
+def _why_no_report(error: Exception, lost: bool) -> str:
+    if lost:
+        return f"it does not answer ({type(error).__name__})"
+    lines = str(error).strip().splitlines()  # of a traceback on the node
+    return f"the check of it failed ({lines[-1].strip() if lines else type(error).__name__})"
 
 
 def _asked_here() -> Message:

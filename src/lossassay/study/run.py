@@ -59,7 +59,7 @@ def run_study(
     prepare_folder(study, folder)
     with Leases(folder) as leases:
         cache = open_cache(study.data, on_progress=progress.on_decoding)
-        with leases.turn(START):
+        with leases.turn(START, progress.on_stage):
             plan = _start(study, folder, cache, leases, command=command, strict=strict, progress=progress)
         if executor.kind == "local":
             workers = workers or default_workers(plan.engine, plan.run_memory_bytes)
@@ -68,7 +68,7 @@ def run_study(
         failures = train_missing(
             folder, plan, images, leases, workers=workers, wait=wait, progress=progress, executor=executor
         )
-        with leases.turn(ANALYSIS):
+        with leases.turn(ANALYSIS, progress.on_stage):
             progress.on_stage("analysis")
             tables = analyse(folder, failures)
             write_gallery(folder, cache.images, tables, list(cache.manifest.class_names))

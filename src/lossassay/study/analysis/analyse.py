@@ -37,7 +37,7 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
             + (f" The runs failed: {reasons}" if reasons else " Run the study first.")
         )
     if not context.missing:
-        mark_finished(folder)
+        mark_finished(folder, context.registered)
     tables = build_tables(context) | (tuned := tuning_tables(context))
     with explained(folder):
         (folder / "tables").mkdir(exist_ok=True)

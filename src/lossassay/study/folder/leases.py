@@ -20,7 +20,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ BEAT_SECONDS = 5.0
 EXPIRY_SECONDS = 60.0
 START, ANALYSIS = "start", "analysis"  # what one process at a time does
 _POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 5.0  # of waiting without a word
 _LENGTH = 512  # bytes of a lease
 _PRESENT = "process-"
 
@@ -64,7 +65,8 @@ class Leases:
             self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob(f"{_PRESENT}*.json"):  # of processes that were killed; the names never come again
             if _life_of(_content(path)) == "gone":
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # a shared folder may refuse files of other users
+                    path.unlink(missing_ok=True)
         self._renewer.start()
         return self
 
@@ -129,9 +131,18 @@ class Leases:
         return {name for name in names if self._is_alive(name)}
 
     @contextmanager
-    def turn(self, name: str) -> Iterator[None]:
-        """Wait for a lease, and hold it."""
+    def turn(self, name: str, on_wait: Callable[[str], None] = lambda line: None) -> Iterator[None]:
+        """Wait for a lease, and hold it.
+
+        Args:
+            name: `START` or `ANALYSIS`.
+            on_wait: Called once with a line for people, if that takes more than a few seconds.
+        """
+        speak_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         while not self.take(name):
+            if speak_at is not None and time.monotonic() > speak_at:
+                on_wait(f"waiting for another process on this folder, which is at: {name}")
+                speak_at = None
             time.sleep(_POLL_SECONDS)
         try:
             yield
@@ -147,12 +158,14 @@ class Leases:
 
         Where one on another machine was cut off, finding that out takes the expiry.
         """
-        present = {path for path in self.folder.glob(f"{_PRESENT}*.json") if self._nonce not in path.name}
-        first = {path: _content(path) for path in present}
+        present = [path for path in self.folder.glob(f"{_PRESENT}*.json") if self._nonce not in path.name]
+        first: dict[Path, bytes] = {}
         while present:
-            present = {path for path in present if not self._is_dead(path)}
-            if any(_content(path) != first[path] or _life_of(first[path]) == "alive" for path in present):
+            found = {path: _content(path) for path in present if not self._is_dead(path)}
+            there = {path: content for path, content in found.items() if content is not None}  # others have left
+            if any(first.setdefault(path, now) != now or _life_of(now) == "alive" for path, now in there.items()):
                 return True
+            present = list(there)
             if present:
                 time.sleep(min(_POLL_SECONDS, self._expiry_seconds / 4))
         return False
@@ -235,11 +248,18 @@ class _Held:
         os.close(self._file)
 
     def forget(self) -> None:
-        """Delete the file, which nobody needs any more."""
-        os.close(self._file)
+        """Delete the file, which nobody needs any more; where that is refused, it says that it was given back."""
         content = _content(self.path)
-        if content is not None and self._facts["holder"].encode() in content:
-            self.path.unlink(missing_ok=True)
+        ours = content is not None and self._facts["holder"].encode() in content
+        try:
+            if ours:
+                self.path.unlink(missing_ok=True)
+        except OSError:  # another process reads it, some systems want it closed first, some folders refuse
+            self.mark_given_back()
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+        else:
+            os.close(self._file)
 
     def _write(self, facts: dict[str, Any]) -> None:
         text = json.dumps(facts).encode()
@@ -249,9 +269,14 @@ class _Held:
 
 
 @contextmanager
-def analysis_turn(folder: Path) -> Iterator[None]:
-    """Wait until no other process analyses or draws the study of a folder, and keep others from it meanwhile."""
-    with Leases(folder) as leases, leases.turn(ANALYSIS):
+def analysis_turn(folder: Path, on_wait: Callable[[str], None] = lambda line: None) -> Iterator[None]:
+    """Wait until no other process analyses or draws the study of a folder, and keep others from it meanwhile.
+
+    Args:
+        folder: The out folder.
+        on_wait: See `Leases.turn`.
+    """
+    with Leases(folder) as leases, leases.turn(ANALYSIS, on_wait):
         yield
 
 

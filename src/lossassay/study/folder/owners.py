@@ -9,6 +9,9 @@ from typing import Literal
 
 import psutil
 
+_START_FIELD = 19  # field 22 of /proc/<pid>/stat, in clock ticks; 0 is the state, which follows the name
+_CLOCK_FROM = 10**9  # seconds: more is a time of the clock, as older versions wrote on Linux too
+
 Life = Literal["alive", "gone", "elsewhere"]  # elsewhere: another machine, or another container; cannot be asked
 
 
@@ -29,12 +32,14 @@ def place() -> str:
 
 
 def own_name() -> str:
-    """Return the name of this process: number, start in whole seconds, place."""
+    """Return the name of this process: number, start as `started_seconds` has it, place."""
     return f"{os.getpid()}-{started_seconds()}-{place()}"
 
 
 def started_seconds(pid: int | None = None) -> int:
-    """Return when a process started, in whole seconds as the system counts them.
+    """Return when a process started, in whole seconds: on Linux since the start of the machine, elsewhere of the clock.
+
+    A clock that is set later would change what Linux says in the other way.
 
     Args:
         pid: Its number; None: this process.
@@ -42,6 +47,15 @@ def started_seconds(pid: int | None = None) -> int:
     Raises:
         psutil.Error: If there is no such process.
     """
+    try:
+        fields = Path(f"/proc/{os.getpid() if pid is None else pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return _started_by_the_clock(pid)
+    after_name = fields.rpartition(")")[2].split()  # the name can hold spaces and brackets
+    return int(after_name[_START_FIELD]) // os.sysconf("SC_CLK_TCK")
+
+
+def _started_by_the_clock(pid: int | None) -> int:
     return int(psutil.Process(pid).create_time())
 
 
@@ -57,8 +71,22 @@ def life(name: str) -> Life:
         return "elsewhere"
     if where and where != place():
         return "elsewhere"
+    read = _started_by_the_clock if started and int(started) > _CLOCK_FROM else started_seconds
     try:
-        same = not started or abs(started_seconds(int(pid)) - int(started)) < 2
+        same = not started or abs(read(int(pid)) - int(started)) < 2
     except psutil.Error:
-        return "gone"
+        return "elsewhere" if _is_hidden(int(pid)) else "gone"
     return "alive" if same else "gone"
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether there is such a process, of another user, on a system that does not show it (hidepid)."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return False

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lossassay.config import Study
 from lossassay.config.schema import SplitConfig, TuningConfig
+from lossassay.errors import OutFolderError
 from lossassay.study.folder.whole_files import write_json
 
-_FILE = "registered.json"
+_FILE, _FINISHED = "registered.json", "finished.json"
 _KEYS = ("metric", "margin", "alpha", "scope", "compare", "method", "stopping", "replicates", "split", "tuning")
 _DRAWN = "hold-out"  # also of folders that were made before there were other kinds
 _TUNING_OF_SCOPE = {"nested": "in every replicate", "once": "once for all replicates"}
@@ -62,20 +63,46 @@ def register(folder: Path, study: Study, metric: str) -> Registered:
     return found
 
 
-def mark_finished(folder: Path) -> None:
-    """Write down that the study, as it stands now, has all the runs that it needs."""
-    known = read_registered(folder)
+def mark_finished(folder: Path, known: Registered) -> None:
+    """Write down that the study, as it was stated then, has all the runs that it needs.
+
+    In a file of its own: another process may register a change at the same time.
+
+    Args:
+        folder: The out folder.
+        known: What `read_registered` returned with the plan that all runs are there for.
+    """
     if known.first and not known.finished:
-        write_json(folder / _FILE, asdict(known) | {"finished": True})
+        write_json(folder / _FINISHED, {"changes": len(known.changes)})
 
 
 def read_registered(folder: Path) -> Registered:
-    """Read what was written down; empty for a folder of an earlier version."""
+    """Read what was written down; empty for a folder of an earlier version.
+
+    Raises:
+        OutFolderError: If it is damaged.
+    """
     path = folder / _FILE
     if not path.is_file():
         return Registered(first={}, now={})
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return Registered(**(stored | {"changes": tuple(stored["changes"])}))
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        known = Registered(**(stored | {"changes": tuple(stored["changes"])}))
+    except (ValueError, TypeError, KeyError) as error:
+        raise OutFolderError(
+            f"{path} is empty or damaged, so the rule of evidence that was stated before the first run is lost. "
+            "Expected a file that was written whole. Put back a copy of it, or delete it and give the command of the "
+            "study again: all runs are kept, and the rule is stated as it stands then."
+        ) from error
+    return replace(known, finished=known.finished or _finished_after(folder) == len(known.changes))
+
+
+def _finished_after(folder: Path) -> int | None:
+    """Return how many changes had been made when the study was last finished."""
+    try:
+        return int(json.loads((folder / _FINISHED).read_text(encoding="utf-8"))["changes"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None  # not yet, or damaged: the next analysis writes it
 
 
 def _rule(study: Study, metric: str) -> dict[str, Any]:

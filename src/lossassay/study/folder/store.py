@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from lossassay.engine.spec import Checkpoint, EpochRecord, Predictions, RunData, RunResult
 from lossassay.errors import OutFolderError
 from lossassay.study.folder.owners import life, own_name
-from lossassay.study.folder.whole_files import explained, write_json
+from lossassay.study.folder.whole_files import damaged, explained, read_finished, replaced_folder, write_json
 
 RUN_FILES = ("history.parquet", "predictions.parquet", "run.json", "weights.safetensors")
 
@@ -99,16 +99,8 @@ class Store:
     @contextmanager
     def _whole(self, run_id: str) -> Iterator[Path]:
         """Give a folder to write a run into; at the end it becomes the run, unless another process was first."""
-        partial = self.runs / f".{run_id}.{own_name()}"
-        with explained(self.folder):
-            partial.mkdir(parents=True)
-            try:
-                yield partial
-                partial.rename(self.runs / run_id)
-            except OSError:
-                shutil.rmtree(partial, ignore_errors=True)
-                if run_id not in self.finished():  # otherwise another process wrote the same run first
-                    raise
+        with explained(self.folder), replaced_folder(self.runs / run_id) as partial:
+            yield partial
         self.drop_checkpoint(run_id)
 
     def checkpoint_bytes(self, run_id: str) -> bytes | None:
@@ -118,23 +110,28 @@ class Store:
 
     def put_checkpoint(self, run_id: str, content: bytes) -> None:
         """Write a state that was made on another machine, replacing the one before."""
-        path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{own_name()}.partial")
-        with explained(self.folder):
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        with self._replaced_checkpoint(run_id) as partial:
             partial.write_bytes(content)
-            os.replace(partial, path)
 
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Write the state after an epoch, replacing the one before."""
-        path = self.checkpoints / f"{run_id}.safetensors"
-        partial = path.with_suffix(f".{own_name()}.partial")
         state = {"best_epoch": checkpoint.best_epoch, "history": [asdict(record) for record in checkpoint.history]}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+        with self._replaced_checkpoint(run_id) as partial:
+            save_file(tensors, partial, metadata={"state": json.dumps(state)})
+
+    @contextmanager
+    def _replaced_checkpoint(self, run_id: str) -> Iterator[Path]:
+        """Give a name to write to; not synchronized, as a damaged state only costs time (see `load_checkpoint`)."""
+        path = self.checkpoints / f"{run_id}.safetensors"
+        partial = path.with_suffix(f".{own_name()}.partial")
         with explained(self.folder):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, partial, metadata={"state": json.dumps(state)})
-            os.replace(partial, path)
+            try:
+                yield partial
+                os.replace(partial, path)
+            finally:
+                partial.unlink(missing_ok=True)
 
     def load_checkpoint(self, run_id: str) -> Checkpoint | None:
         """Return the last state of an unfinished run, or None."""
@@ -162,8 +159,8 @@ class Store:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def facts(self, run_id: str) -> dict[str, Any]:
-        """Return run.json."""
-        return json.loads((self.runs / run_id / "run.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        """Return run.json; `damaged` if it cannot be read."""
+        return read_finished(self.runs / run_id, "run.json")
 
     def history(self, run_id: str) -> pl.DataFrame:
         """Return one line per epoch."""
@@ -185,7 +182,11 @@ class Store:
         if not run_ids:
             return {}
         paths = [self.runs / run_id / name for run_id in run_ids]
-        frame = pl.read_parquet(paths, include_file_paths="file", glob=False)
+        try:
+            frame = pl.read_parquet(paths, include_file_paths="file", glob=False)
+        except (FileNotFoundError, pl.exceptions.PolarsError):
+            _refuse_damaged(paths)
+            raise
         frame = frame if kept is None else frame.filter(kept)
         rows, found = frame.drop("file"), dict.fromkeys(run_ids, frame.drop("file").head(0))
         start = 0
@@ -193,6 +194,14 @@ class Store:
             found[Path(stretch["value"]).parent.name] = rows.slice(start, stretch["len"])
             start += stretch["len"]
         return found
+
+
+def _refuse_damaged(paths: Sequence[Path]) -> None:
+    for path in paths:
+        try:
+            pl.read_parquet(path, glob=False)
+        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+            raise damaged(path.parent, path.name) from error
 
 
 def _facts(result: RunResult) -> dict[str, Any]:

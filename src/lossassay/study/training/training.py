@@ -106,7 +106,7 @@ class _SharedJobs:
         """Return the jobs that the next look needs; some may be held by other processes."""
         if not self._took:
             if not self._wait:
-                raise UnfinishedError(len(self._wanted))
+                self._leave_to_others()
             time.sleep(_POLL_SECONDS)
         self._took = False
         self._list_again()
@@ -146,6 +146,13 @@ class _SharedJobs:
                 raise OutFolderError(message["message"])
         self._tuning.on_message(message)
         self._progress.on_message(message)
+
+    def _leave_to_others(self) -> None:
+        """Leave, if others hold what is left; what was refused because it has just been finished is no reason."""
+        self._list_again()
+        left = self._wanted - self._there - self._tuning.finished()
+        if left & self._leases.taken_by_others():
+            raise UnfinishedError(len(left))
 
     def _list_again(self) -> None:
         self._there, self._listed_at = self._store.finished(), time.monotonic()

@@ -35,6 +35,7 @@ def main() -> None:
     be_deterministic()
     bench = read_bench(Path(setup["folder"]), Path(setup["images"]))
     store = Store(Path(setup["folder"]))
+    speak({"event": "ready"})
     while True:
         do_job(jobs.get(), store, bench, speak)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from lossassay.study.folder.owners import life, own_name
-from lossassay.study.folder.whole_files import explained, write_json
+from lossassay.study.folder.owners import life
+from lossassay.study.folder.whole_files import damaged, explained, read_finished, replaced_folder, write_json
 
 TRIAL_TYPES: dict[str, Any] = {
     "trial": pl.Int64,
@@ -61,17 +61,8 @@ class TuningStore:
     @contextmanager
     def _whole(self, job_id: str) -> Iterator[Path]:
         """Give a folder to write into, which then takes the name of the job at once."""
-        partial = self.jobs / f".{job_id}.{own_name()}"
-        with explained(self.folder):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with explained(self.folder), replaced_folder(self.jobs / job_id) as partial:
             yield partial
-            try:
-                partial.rename(self.jobs / job_id)
-            except OSError:
-                shutil.rmtree(partial, ignore_errors=True)
-                if job_id not in self.finished():  # otherwise another process wrote the same job first
-                    raise
 
     def files(self, job_id: str) -> dict[str, bytes]:
         """Return the files of a finished job by name."""
@@ -86,12 +77,15 @@ class TuningStore:
                 (partial / Path(name).name).write_bytes(content)
 
     def facts(self, job_id: str) -> dict[str, Any]:
-        """Return job.json."""
-        return json.loads((self.jobs / job_id / "job.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        """Return job.json; `damaged` if it cannot be read."""
+        return read_finished(self.jobs / job_id, "job.json")
 
     def trials(self, job_id: str) -> pl.DataFrame:
         """Return one line for each trial."""
-        return pl.read_parquet(self.jobs / job_id / "trials.parquet")
+        try:
+            return pl.read_parquet(self.jobs / job_id / "trials.parquet")
+        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+            raise damaged(self.jobs / job_id, "trials.parquet") from error
 
     def save_notes(self, job_id: str, notes: dict[str, Any]) -> None:
         """Write what an unfinished job knows of its trials, replacing what it knew before."""
