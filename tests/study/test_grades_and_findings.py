@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay import api
 from lossassay.errors import LabelError, StudyFileError
 from tests.study.helpers import small_study
+from tests.study.here import run_here
 
 GRADES = ["left", "middle", "right"]
 
@@ -30,7 +30,7 @@ def findings_table(images: Path, folder: Path) -> Path:
 
 def run(tmp_path: Path, data: Any, arms: list[Any], **evidence: Any) -> Path:
     study = small_study("digits", arms=arms, data=data, evidence=evidence, epochs=1)
-    return api.run(study, tmp_path / "out", workers=1).folder
+    return run_here(study, tmp_path / "out").folder
 
 
 def test_a_study_of_grades(images: Path, tmp_path: Path) -> None:
