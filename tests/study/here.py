@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import vl_convert
 
 from lossassay import api
 from lossassay.biomarkers import fit
@@ -30,10 +31,11 @@ def run_here(study: Study, out: Path, *, report: bool = False, **options: Any) -
     Args:
         study: The study.
         out: The out folder.
-        report: Draw the report too.
+        report: Draw the report too; its figures are no pictures as PNG.
         options: Of `api.run`.
     """
     with jobs_in_this_process() as patch:
+        patch.setattr(vl_convert, "svg_to_png", lambda svg, scale: b"")  # tests of studies read the page alone
         if not report:
             patch.setattr(api.Results, "report", lambda results: results.folder / "report.html")
         return api.run(study, out, **options)

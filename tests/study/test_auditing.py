@@ -199,6 +199,7 @@ def test_a_study_stops_before_its_first_run_and_goes_on_when_told(conflicting: P
     results = run_here(
         quick(conflicting),
         out,
+        report=True,
         accept=["duplicate-across-classes"],
         progress=Progress(on_audit=lambda part, done, total: audits.append(part)),
     )
@@ -229,7 +230,7 @@ def test_shared_patients_stop_a_study_only_with_the_official_split(tmp_path: Pat
     data = {"path": str(table), "group": "patient"}
     with pytest.raises(DataError, match=r"group-overlap: 1 of 5 groups"):
         run_here(quick(table, data=data | {"split": "official"}), tmp_path / "official")
-    run_here(quick(table, data=data), tmp_path / "drawn")
+    run_here(quick(table, data=data), tmp_path / "drawn", report=True)
     assert "can be invalid" not in (tmp_path / "drawn" / "report.html").read_text(encoding="utf-8")
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError, UnfinishedError
 from lossassay.study.folder.leases import Leases
@@ -62,7 +61,7 @@ def test_two_processes_train_every_run_once_and_get_the_tables_of_one(
 
 def test_one_of_two_is_killed_and_the_other_finishes_its_run(images: Path, tmp_path: Path) -> None:
     study, out = small_study(images, epochs=6), tmp_path / "out"
-    api.run(study, tmp_path / "straight", workers=1)
+    run_here(study, tmp_path / "straight")
     first = start(study, tmp_path / "study.toml", out)
     second = start(study, tmp_path / "study.toml", out)
     deadline = time.monotonic() + 120
