@@ -1,9 +1,11 @@
 """The command line: exit codes, where text goes, messages without tracebacks."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,13 +19,33 @@ from tests.study.scores import GOOD, HEADER, write
 
 
 def lossassay(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process: a process of its own would import torch each time."""
+    out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.setattr(sys, "path", [*sys.path])
+        patch.setattr(sys, "argv", ["lossassay", *arguments])
+        patch.setenv("NO_COLOR", "1")
+        patch.setenv("COLUMNS", "120")
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            main()
+            code = 0
+        except SystemExit as left:
+            code = int(left.code or 0)
+    printed = [stream.buffer.getvalue().decode() for stream in (out, errors)]
+    return subprocess.CompletedProcess(arguments, code, *printed)
+
+
+def lossassay_apart(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as people do, in a process of its own."""
     command = [sys.executable, "-m", "lossassay", *arguments]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
 
 
 def test_help_lists_every_command() -> None:
-    found = lossassay("--help")
+    found = lossassay_apart("--help")
     assert found.returncode == 0
     for command in (
         "demo",
@@ -70,7 +92,7 @@ def test_every_problem_of_a_study_at_once_and_no_traceback(tmp_path: Path) -> No
         'name = "x"\ncolour = 1\n[data]\npath = "digits"\nimage_size = 20\n'
         '[[arms]]\nloss = "focal"\ngamma = -1\n[training]\nepochs = "ten"\n'
     )
-    found = lossassay("run", str(file), "--out", str(tmp_path / "out"))
+    found = lossassay_apart("run", str(file), "--out", str(tmp_path / "out"))
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
     assert "has 4 problems" in found.stderr
@@ -124,7 +146,7 @@ def test_new_then_plan_then_audit_on_class_folders(tmp_path: Path) -> None:
 def test_audit_leaves_with_one_on_issues(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")
     (images / "left" / "000.png").write_bytes(b"")
-    found = lossassay("audit", str(images), cwd=tmp_path)
+    found = lossassay_apart("audit", str(images), cwd=tmp_path)
     assert found.returncode == 1
     assert "left/000.png" in found.stdout
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lossassay import api
 from lossassay.cli import app
 from lossassay.config.load import parse_study
 from lossassay.errors import UnknownNameError
+from tests.study.here import run_here
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "evidence": {"replicates": 1},
         }
     )
-    api.run(study, folder, workers=1)
+    run_here(study, folder)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from lossassay.catalogue.losses import FAMILY_OF, LOSSES
 from lossassay.cli import main
 from tests.study.helpers import write_images
-from tests.test_cli import lossassay
+from tests.test_cli import lossassay, lossassay_apart
 
 KEYS = (
     "name title when formula paper tasks labels kind link hyper_parameters aliases oracle",
@@ -185,7 +185,7 @@ def test_pages_are_written_to_a_folder(
 
 
 def test_a_loss_of_ones_own_that_averages_cannot_be_drawn(own_module: Path) -> None:
-    found = lossassay("losses", "own_losses_for_tests:batch_mean", cwd=own_module)
+    found = lossassay_apart("losses", "own_losses_for_tests:batch_mean", cwd=own_module)
     assert found.returncode == 2
     assert "returned shape [] for 97 examples; expected one number for each" in found.stderr
     assert "Traceback" not in found.stderr
@@ -203,7 +203,7 @@ def test_a_loss_of_ones_own_is_checked_and_drawn(own_module: Path) -> None:
 
 
 def test_a_wrong_loss_of_ones_own_leaves_with_1(own_module: Path) -> None:
-    found = lossassay("check-loss", "own_losses_for_tests:batch_mean", cwd=own_module)
+    found = lossassay_apart("check-loss", "own_losses_for_tests:batch_mean", cwd=own_module)
     assert found.returncode == 1
     assert "shape [] for 6 examples" in found.stdout
     broken = lossassay("check-loss", "own_losses_for_tests:broken", "--json", cwd=own_module)

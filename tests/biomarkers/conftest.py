@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lossassay import api
 from lossassay.config.load import parse_study
 from tests.study.helpers import write_images
+from tests.study.here import run_here
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "evidence": {"replicates": 2},
         }
     )
-    api.run(study, folder, workers=1)
+    run_here(study, folder)
     return folder
 
 
@@ -52,5 +52,5 @@ def image_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "evidence": {"replicates": 2},
         "audit": {"accept": ["group-overlap"]},
     }
-    api.run(parse_study(raw), folder / "out", workers=1)
+    run_here(parse_study(raw), folder / "out")
     return folder / "out"

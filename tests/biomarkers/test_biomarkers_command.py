@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lossassay import api
 from lossassay.cli import app
 from lossassay.cli_biomarkers import _left_out
 from lossassay.config.load import parse_study
+from tests.study.here import run_here
 
 RUNNER = CliRunner()
 
@@ -66,7 +66,7 @@ def test_a_study_with_a_section_is_assessed_at_its_end(tmp_path: Path) -> None:
             "biomarkers": {"baseline": False, "images": 100},
         }
     )
-    results = api.run(study, tmp_path / "out", workers=1)
+    results = run_here(study, tmp_path / "out")
     assert results.stored.biomarkers is not None
     assert results.stored.biomarkers["images_high"] == 100
     assert results.stored.later("biomarkers").filter(criterion="repeatability")["estimate"].null_count() == 0

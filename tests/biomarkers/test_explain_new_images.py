@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from lossassay import api
 from lossassay.biomarkers.decisions.predict import predict
 from lossassay.biomarkers.heatmaps.explain import explain_run
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
@@ -19,6 +18,7 @@ from lossassay.errors import DataError
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.heatmap_pictures import picture
 from tests.data.dicom.made import noise, uid, write
+from tests.study.here import run_here
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def volume_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "evidence": {"replicates": 1},
     }
-    api.run(parse_study(raw), folder / "out", workers=1)
+    run_here(parse_study(raw), folder / "out")
     return folder / "out"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,19 @@ from lossassay.data.grouping import group_numbers
 from lossassay.errors import OutFolderError
 from lossassay.study.planning.plan import make_plan
 from tests.study.helpers import SMALL_MODEL, write_images
+from tests.study.here import jobs_in_this_process, run_here
 
 CLASSES = ["left", "middle", "right"]
 FOLDS = {"kind": "cross_validation", "folds": 3, "validation": 0.3}
 SITES = {"kind": "leave_one_out", "by": "hospital", "validation": 0.3}
 NEWEST = {"kind": "time", "test": 0.3, "validation": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def no_processes() -> Iterator[None]:
+    """The process of a fit is what `test_fit.py` tests."""
+    with jobs_in_this_process():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +114,7 @@ def test_a_kept_test_part_is_that_of_the_first_replicate(table: Path, tmp_path: 
 @pytest.mark.parametrize("kind", ["folds", "findings"])
 def test_what_to_expect_is_what_the_study_found(table: Path, tmp_path: Path, kind: str) -> None:
     chosen = of_kind(table, kind)
-    api.run(chosen, tmp_path / "out", workers=1)
+    run_here(chosen, tmp_path / "out")
     api.fit(chosen, "one", tmp_path / "fit", study_out=tmp_path / "out")
     expected = json.loads((tmp_path / "fit" / "expected.json").read_text(encoding="utf-8"))["yardsticks"]
     found = pl.read_parquet(tmp_path / "out" / "tables" / "arms.parquet").filter(pl.col("metric") != "own_loss")
@@ -130,7 +139,7 @@ def test_volumes(tmp_path: Path) -> None:
 
 def test_a_study_whose_arm_diverged_everywhere_gives_no_yardsticks_to_expect(table: Path, tmp_path: Path) -> None:
     chosen = of_kind(table, "grades")
-    out = api.run(chosen, tmp_path / "out", workers=1).folder
+    out = run_here(chosen, tmp_path / "out").folder
     for path in out.glob("runs/*/run.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "diverged"}))
     with pytest.raises(OutFolderError, match=r"trained the arm 'one' 3 times, and it diverged every time\. Expected"):

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from lossassay import api
 from lossassay.biomarkers.decisions.predict import _by_exam, predict
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.biomarkers.new_images.images import open_new_images
 from lossassay.config.load import parse_study
 from lossassay.study.folder.store import Store
+from tests.study.here import run_here
 
 
 def probabilities(table: pl.DataFrame) -> np.ndarray:
@@ -89,7 +89,7 @@ def findings_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "evidence": {"replicates": 1},
     }
-    api.run(parse_study(raw), folder / "out", workers=1)
+    run_here(parse_study(raw), folder / "out")
     return folder / "out"
 
 

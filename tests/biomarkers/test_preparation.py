@@ -16,6 +16,7 @@ from lossassay.data.decode import DecodeOptions, decode
 from lossassay.study.folder.store import Store
 from tests.biomarkers.test_export import elsewhere
 from tests.study.helpers import small_study, write_images
+from tests.study.here import run_here
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def assert_same_as_stored(study: Path, images: Path, tmp_path: Path) -> None:
 
 def test_files_give_the_stored_probabilities_without_lossassay_and_torch(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")
-    api.run(small_study(images, replicates=1, training={"kernels": "plain"}), tmp_path / "out", workers=1)
+    run_here(small_study(images, replicates=1, training={"kernels": "plain"}), tmp_path / "out")
     assert_same_as_stored(tmp_path / "out", images, tmp_path)
 
 
@@ -144,5 +145,5 @@ def test_real_x_rays_give_the_stored_probabilities(shared_data: Path, tmp_path: 
         for path in sorted((shared_data / "cxr" / name).iterdir())[:40]:
             shutil.copy(path, tmp_path / "images" / name / path.name)
     study = small_study(tmp_path / "images", replicates=1, epochs=3, training={"kernels": "plain"})
-    api.run(study, tmp_path / "out", workers=1)
+    run_here(study, tmp_path / "out")
     assert_same_as_stored(tmp_path / "out", tmp_path / "images", tmp_path)

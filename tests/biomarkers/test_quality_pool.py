@@ -24,6 +24,7 @@ from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, ModelError, OutFolderError
 from lossassay.study.folder.results import LATER_TABLES, load_results
+from tests.study.here import run_here
 
 ARM, AGAIN, MASKED = "categorical_crossentropy", "A/A control", "control: masked centre"
 
@@ -45,7 +46,7 @@ def controlled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "evidence": {"replicates": 2, "control": ["same", "masked_centre"]},
     }
-    api.run(parse_study(raw), folder, workers=1)
+    run_here(parse_study(raw), folder)
     api.biomarkers(folder, BiomarkersConfig(baseline=False, images=100))
     return folder
 

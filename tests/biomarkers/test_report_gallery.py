@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from lossassay import api
 from lossassay.biomarkers.heatmaps.gallery_file import read_gallery, write_gallery
 from lossassay.biomarkers.heatmaps.report_gallery import make_report_gallery
 from lossassay.cli import app
@@ -17,6 +16,7 @@ from lossassay.errors import OutFolderError
 from lossassay.study.folder.results import load_results
 from tests.reporting.fake_explanation import fake_explanation
 from tests.study.helpers import small_study, write_images
+from tests.study.here import run_here
 
 LEFT, RIGHT, EMPTY = "0,0,16,32", "16,0,32,32", ",,,"
 
@@ -29,7 +29,7 @@ def boxed_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = small_study(
         images, arms=[{"loss": "categorical_crossentropy"}], biomarkers={"heatmaps": True, "images": 50}
     )
-    api.run(study, folder / "out", workers=1)
+    run_here(study, folder / "out")
     return folder / "out"
 
 

@@ -24,6 +24,7 @@ from lossassay.study.auditing.pictures import audit_pictures
 from lossassay.study.auditing.store import accepting, as_plain_data, audit_of_study
 from lossassay.study.progress import Progress
 from tests.study.helpers import small_study, write_images
+from tests.study.here import run_here
 
 
 @pytest.fixture
@@ -188,16 +189,17 @@ def test_the_same_data_give_the_same_audit_from_the_folder(conflicting: Path, tm
 def test_a_study_stops_before_its_first_run_and_goes_on_when_told(conflicting: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(DataError, match="duplicate-across-classes") as stopped:
-        api.run(quick(conflicting), out)
+        run_here(quick(conflicting), out)
     text = str(stopped.value)
     assert 'accept = ["duplicate-across-classes"]' in text
     assert "--accept duplicate-across-classes" in text
     assert ".png" not in text
     assert not (out / "runs").exists()
     audits: list[str] = []
-    results = api.run(
+    results = run_here(
         quick(conflicting),
         out,
+        report=True,
         accept=["duplicate-across-classes"],
         progress=Progress(on_audit=lambda part, done, total: audits.append(part)),
     )
@@ -227,8 +229,8 @@ def test_shared_patients_stop_a_study_only_with_the_official_split(tmp_path: Pat
     table.write_text("path,label,patient,official_split\n" + "\n".join(lines))
     data = {"path": str(table), "group": "patient"}
     with pytest.raises(DataError, match=r"group-overlap: 1 of 5 groups"):
-        api.run(quick(table, data=data | {"split": "official"}), tmp_path / "official")
-    api.run(quick(table, data=data), tmp_path / "drawn")
+        run_here(quick(table, data=data | {"split": "official"}), tmp_path / "official")
+    run_here(quick(table, data=data), tmp_path / "drawn", report=True)
     assert "can be invalid" not in (tmp_path / "drawn" / "report.html").read_text(encoding="utf-8")
 
 

@@ -11,8 +11,8 @@ import pytest
 from lossassay.errors import DataError, StudyFileError
 from lossassay.study.analysis.outlook import earlier_spread, outlook_in_words, pilot_of
 from lossassay.study.progress import Progress
-from lossassay.study.run import run_study
 from tests.study.helpers import assert_same_tables, small_study, write_images
+from tests.study.here import run_here
 
 SEQUENTIAL: dict[str, Any] = {
     "evidence": {"replicates": {"min": 3, "max": 6}, "margin": 0.9, "control": True},
@@ -37,7 +37,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A margin so wide that the first looks call everything equivalent."""
     folder = tmp_path_factory.mktemp("stopped") / "out"
-    run_study(small_study(images, **SEQUENTIAL), folder)
+    run_here(small_study(images, **SEQUENTIAL), folder)
     return folder
 
 
@@ -59,7 +59,7 @@ def test_a_study_stops_when_every_comparison_is_decided(stopped: Path) -> None:
 def test_a_stopped_study_needs_no_more_runs(images: Path, stopped: Path) -> None:
     trained: list[str] = []
     progress = Progress(on_message=lambda message: trained.append(message["id"]))
-    run_study(small_study(images, **SEQUENTIAL), stopped, progress=progress)
+    run_here(small_study(images, **SEQUENTIAL), stopped, progress=progress)
     assert not trained
 
 
@@ -69,7 +69,7 @@ def test_interrupted_and_resumed_gives_the_tables_of_uninterrupted(images: Path,
     runs = table(copy, "runs").sort("replicate")["run"].to_list()
     for run in runs[2:4] + runs[-2:]:
         shutil.rmtree(copy / "runs" / run)
-    run_study(small_study(images, **SEQUENTIAL), copy, workers=1)
+    run_here(small_study(images, **SEQUENTIAL), copy)
     assert_same_tables(stopped, copy)
     assert table(stopped, "looks").equals(table(copy, "looks"))
 
@@ -98,7 +98,7 @@ def test_both_scopes_stand_side_by_side_and_one_has_the_verdicts(stopped: Path) 
 
 def test_scope_population_decides_for_new_patients(images: Path, tmp_path: Path) -> None:
     study = small_study(images, evidence={"replicates": 3, "margin": 0.9, "scope": "population"})
-    run_study(study, tmp_path / "out")
+    run_here(study, tmp_path / "out")
     primary = table(tmp_path / "out", "comparisons").filter(pl.col("primary"))
     assert set(primary["scope"]) == {"population"}
     assert primary["verdict"].null_count() == 0
@@ -107,9 +107,9 @@ def test_scope_population_decides_for_new_patients(images: Path, tmp_path: Path)
 
 def test_replicates_added_to_a_finished_study_are_exploratory(images: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    run_study(small_study(images, replicates=2), folder)
+    run_here(small_study(images, replicates=2), folder)
     assert not facts(folder)["exploratory"]
-    run_study(small_study(images, replicates=3), folder)
+    run_here(small_study(images, replicates=3), folder)
     assert facts(folder)["exploratory"]
     assert facts(folder)["changes"] == ["replicates: 2, later 3"]
     primary = table(folder, "comparisons").filter(pl.col("primary") & (pl.col("verdict") != "same function"))
@@ -120,8 +120,8 @@ def test_replicates_added_to_a_finished_study_are_exploratory(images: Path, tmp_
 
 def test_a_margin_changed_after_the_first_run_is_said(images: Path, tmp_path: Path) -> None:
     folder, said = tmp_path / "out", []
-    run_study(small_study(images), folder)
-    run_study(small_study(images, evidence={"margin": 0.3}), folder, progress=Progress(on_stage=said.append))
+    run_here(small_study(images), folder)
+    run_here(small_study(images, evidence={"margin": 0.3}), folder, progress=Progress(on_stage=said.append))
     assert "changed after the first run: margin: 0.05, later 0.3" in said
     assert facts(folder)["registered"]["margin"] == 0.05
     assert not facts(folder)["exploratory"]
@@ -130,14 +130,14 @@ def test_a_margin_changed_after_the_first_run_is_said(images: Path, tmp_path: Pa
 def test_verdicts_that_hang_on_diverged_runs_are_undecided(images: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     study = small_study(images, replicates=4, evidence={"replicates": 4, "margin": 0.9})
-    run_study(study, folder)
+    run_here(study, folder)
     assert "equivalent" in table(folder, "comparisons").filter(pl.col("primary"))["verdict"].to_list()
     runs = table(folder, "runs").filter(pl.col("arm") == "mean_squared_error")["run"].to_list()
     for run in runs[:3]:  # one replicate is left, which decides nothing
         path = folder / "runs" / run / "run.json"
         stored = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps(stored | {"status": "diverged"}), encoding="utf-8")
-    run_study(study, folder)
+    run_here(study, folder)
     primary = table(folder, "comparisons").filter(pl.col("primary") & (pl.col("arm_b") == "mean_squared_error"))
     assert set(primary["verdict"]) == {"undecided"}
     assert set(primary["reason"]) == {"verdicts with and without diverged replicates differ"}
@@ -149,9 +149,9 @@ def test_verdicts_that_hang_on_diverged_runs_are_undecided(images: Path, tmp_pat
 def test_a_design_that_cannot_succeed_runs_and_says_so_or_is_refused(images: Path, tmp_path: Path) -> None:
     study = small_study(images, evidence={"replicates": 3, "method": "sign_flip"})
     with pytest.raises(StudyFileError, match="needs 6 replicates"):
-        run_study(study, tmp_path / "strict", strict=True)
+        run_here(study, tmp_path / "strict", strict=True)
     assert not (tmp_path / "strict" / "runs").exists()
-    run_study(study, tmp_path / "out")
+    run_here(study, tmp_path / "out")
     primary = table(tmp_path / "out", "comparisons").filter(pl.col("primary") & (pl.col("verdict") != "same function"))
     assert set(primary["verdict"]) == {"undecided"}
     assert set(primary["reason"]) == {"this method cannot decide with so few replicates"}

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from scipy import stats as scipy_stats
 
-from lossassay import api
 from lossassay.config import CONTROL_ARMS, load_study
 from lossassay.data.cache import ImageCache, _digest, open_cache
 from lossassay.errors import DataError, StudyFileError
@@ -22,6 +21,7 @@ from lossassay.study.analysis.units import Units
 from lossassay.study.planning.bench import read_bench, read_run
 from lossassay.study.planning.plan import make_plan
 from tests.study.helpers import small_study
+from tests.study.here import run_here
 
 ARMS = [{"loss": "categorical_crossentropy"}, {"loss": "mean_squared_error"}]
 
@@ -51,7 +51,7 @@ def in_exams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_study_of_exams(images: Path, tmp_path: Path) -> None:
     controls = ["permuted_labels", "masked_centre"]
     out = tmp_path / "out"
-    api.run(small_study(images, arms=ARMS, epochs=1, evidence={"control": controls}), out, workers=1)
+    run_here(small_study(images, arms=ARMS, epochs=1, evidence={"control": controls}), out, report=True)
     plan, facts = (json.loads((out / f"{name}.json").read_text()) for name in ("plan", "facts"))
     assert (plan["data"]["rows"], plan["data"]["exams"]) == (60, 30)
     assert (facts["patient_unit"], facts["patients"] <= 30) == ("exam", True)
@@ -118,7 +118,7 @@ def controlled(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         evidence={"control": ["source_only", "same", "masked_centre", "permuted_labels"]},
     )
     try:
-        api.run(study, folder / "out", workers=1)
+        run_here(study, folder / "out", report=True)
     finally:
         (images / "sites.csv").unlink()
     return folder / "out"

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay import api
 from lossassay.errors import LabelError, StudyFileError
 from tests.study.helpers import small_study
+from tests.study.here import run_here
 
 GRADES = ["left", "middle", "right"]
 
@@ -28,9 +28,9 @@ def findings_table(images: Path, folder: Path) -> Path:
     return folder / "findings.csv"
 
 
-def run(tmp_path: Path, data: Any, arms: list[Any], **evidence: Any) -> Path:
+def run(tmp_path: Path, data: Any, arms: list[Any], *, report: bool = False, **evidence: Any) -> Path:
     study = small_study("digits", arms=arms, data=data, evidence=evidence, epochs=1)
-    return api.run(study, tmp_path / "out", workers=1).folder
+    return run_here(study, tmp_path / "out", report=report).folder
 
 
 def test_a_study_of_grades(images: Path, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_study_of_grades(images: Path, tmp_path: Path) -> None:
         {"loss": "ordinal_squared_error"},
         {"loss": [{"name": "earth_mover_distance"}, {"name": "scce", "weight": {"from": 1.0, "to": 0.0, "epochs": 3}}]},
     ]
-    out = run(tmp_path, {"path": str(images), "order": GRADES}, arms)
+    out = run(tmp_path, {"path": str(images), "order": GRADES}, arms, report=True)
     facts = json.loads((out / "facts.json").read_text())
     assert facts["primary_metric"] == "quadratic_weighted_kappa"
     plan = json.loads((out / "plan.json").read_text())

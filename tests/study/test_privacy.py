@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from lossassay import api
 from tests.study.helpers import small_study, write_images
+from tests.study.here import run_here
 
 LOCAL = {"audit.json", "study.toml"}  # name the user's files and folders, and say so in ARCHITECTURE.md
 
@@ -27,7 +27,7 @@ def test_no_file_name_and_no_patient_id_reaches_anything_meant_to_be_shared(tmp_
         data={"path": str(images / "table.csv"), "group": "patient"},
     )
     out = tmp_path / "out"
-    api.run(study, out)
+    run_here(study, out, report=True)
     assert pl.read_parquet(out / "rows.parquet")["group"].n_unique() == 30
     secrets = [b"KIM-47", b"MRN-"]
     for path in out.rglob("*"):

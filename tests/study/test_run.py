@@ -20,6 +20,7 @@ from lossassay.errors import OutFolderError
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from tests.study.helpers import assert_same_tables, small_study, tables_without_clocks, write_images
+from tests.study.here import run_here
 
 
 def test_the_paper_pair_is_the_same_function_with_a_difference_of_exactly_zero(finished: Path) -> None:
@@ -70,9 +71,16 @@ def test_a_second_call_trains_nothing_and_changes_nothing(finished: Path, images
     again = tmp_path / "again"
     shutil.copytree(finished, again)
     messages: list[dict[str, object]] = []
-    api.run(small_study(images), again, progress=Progress(on_message=messages.append))
+    run_here(small_study(images), again, progress=Progress(on_message=messages.append))
     assert messages == []
     assert_same_tables(finished, again)
+
+
+def test_runs_in_this_process_have_the_bits_of_those_in_workers(finished: Path, images: Path, tmp_path: Path) -> None:
+    """What most tests of studies rely on."""
+    run_here(small_study(images), tmp_path / "here")
+    assert_same_tables(finished, tmp_path / "here")
+    assert not (tmp_path / "here" / "report.html").exists()
 
 
 def test_the_number_of_workers_changes_no_result(finished: Path, images: Path, tmp_path: Path) -> None:
@@ -108,8 +116,8 @@ def test_a_longer_study_keeps_its_runs_and_a_changed_one_says_which(
     shutil.copytree(finished, out)
     seen: list[tuple[int, int]] = []
     watch = Progress(on_plan=lambda plan, there, unused, workers: seen.append((there, unused)))
-    api.run(small_study(images, replicates=3), out, progress=watch)
-    api.run(small_study(images, training={"learning_rate": 2e-3}), out, progress=watch)
+    run_here(small_study(images, replicates=3), out, progress=watch)
+    run_here(small_study(images, training={"learning_rate": 2e-3}), out, progress=watch)
     assert seen == [(6, 0), (0, 9)]
 
 
@@ -126,25 +134,25 @@ def test_margin_and_names_of_arms_are_no_part_of_a_run(finished: Path, images: P
             {"loss": "mse", "name": "c"},
         ],
     )
-    api.run(study, out, progress=Progress(on_plan=lambda plan, there, unused, workers: seen.append(there)))
+    run_here(study, out, progress=Progress(on_plan=lambda plan, there, unused, workers: seen.append(there)))
     assert seen == [6]
 
 
 def test_a_folder_of_another_study_is_refused(finished: Path, images: Path) -> None:
     with pytest.raises(OutFolderError, match="belongs to the study 'small', this one is called 'other'"):
-        api.run(small_study(images, name="other"), finished)
+        run_here(small_study(images, name="other"), finished)
 
 
 def test_a_folder_with_other_things_in_it_is_refused(images: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(OutFolderError, match=r"not empty and holds no study \(there is 'letter.txt' in it\)"):
-        api.run(small_study(images), tmp_path)
+        run_here(small_study(images), tmp_path)
 
 
 def test_a_file_for_a_folder_is_refused(images: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutFolderError, match="is a file; --out needs a folder"):
-        api.run(small_study(images), tmp_path / "out")
+        run_here(small_study(images), tmp_path / "out")
 
 
 def test_a_diverged_run_is_reported_and_the_study_goes_on(images: Path, tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(images: Path, tmp_path
             {"loss": "mse", "training": {"optimizer": "sgd", "learning_rate": 1e38}},
         ],
     )
-    results = api.run(study, tmp_path / "out")
+    results = run_here(study, tmp_path / "out", report=True)
     status = dict(results.runs.group_by("arm").agg(pl.col("status").unique()).rows())
     assert sorted(value for values in status.values() for value in values) == ["diverged", "finished"]
     assert results.stored.facts["runs_diverged"] == 2
@@ -181,7 +189,7 @@ def test_a_corrupt_image_is_a_finding_not_a_crash(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "images")
     bad = folder / "left" / "000.png"
     bad.write_bytes(bad.read_bytes()[:200])
-    results = api.run(small_study(folder, epochs=1, replicates=1), tmp_path / "out")
+    results = run_here(small_study(folder, epochs=1, replicates=1), tmp_path / "out", report=True)
     findings = json.loads((tmp_path / "out" / "audit.json").read_text())["findings"]
     unreadable = [finding for finding in findings if finding["paths"] == ["left/000.png"]]
     assert unreadable
@@ -232,11 +240,11 @@ def test_a_damaged_plan_says_what_to_do_and_loses_nothing(finished: Path, images
     shutil.copytree(finished, out)
     (out / "plan.json").write_text('{"name": "small"')
     with pytest.raises(OutFolderError, match=r"is damaged or of another version \(missing: valid JSON\)"):
-        api.run(small_study(images), out)
+        run_here(small_study(images), out)
     (out / "plan.json").unlink()
     seen: list[int] = []
     watch = Progress(on_plan=lambda plan, there, unused, workers: seen.append(there))
-    api.run(small_study(images), out, progress=watch)
+    run_here(small_study(images), out, progress=watch)
     assert seen == [6]
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError, UnfinishedError
 from lossassay.study.folder.leases import Leases
@@ -23,6 +22,7 @@ from lossassay.study.folder.store import Store
 from lossassay.study.folder.whole_files import write_json
 from lossassay.study.progress import Progress
 from tests.study.helpers import assert_same_tables, small_study
+from tests.study.here import run_here
 
 DONE = re.compile(r"run \d+ of \d+ \((.*), replicate (\d+)\): finished")
 
@@ -61,7 +61,7 @@ def test_two_processes_train_every_run_once_and_get_the_tables_of_one(
 
 def test_one_of_two_is_killed_and_the_other_finishes_its_run(images: Path, tmp_path: Path) -> None:
     study, out = small_study(images, epochs=6), tmp_path / "out"
-    api.run(study, tmp_path / "straight", workers=1)
+    run_here(study, tmp_path / "straight")
     first = start(study, tmp_path / "study.toml", out)
     second = start(study, tmp_path / "study.toml", out)
     deadline = time.monotonic() + 120
@@ -97,7 +97,7 @@ def test_a_run_that_another_process_holds_is_waited_for(finished: Path, images: 
         timer = threading.Timer(2.5, finish)
         timer.start()
         watch = Progress(on_others=lambda done, at_work: told.append((done, at_work)), on_message=messages.append)
-        api.run(small_study(images), out, workers=1, progress=watch)
+        run_here(small_study(images), out, progress=watch)
         timer.join()
     assert messages == []
     assert (told[0], told[-1]) == ((0, 1), (1, 0))
@@ -112,11 +112,11 @@ def test_without_waiting_it_leaves_what_others_train(finished: Path, images: Pat
     with Leases(out) as other:
         other.take(run_id)
         with pytest.raises(UnfinishedError, match="1 run is left, and other processes train them"):
-            api.run(small_study(images), out, workers=1, wait=False)
+            run_here(small_study(images), out, wait=False)
         _, errors = ended(start(small_study(images), tmp_path / "study.toml", out, "--no-wait"))
         assert "Done here. 1 run is left" in errors
         assert not Store(out).is_there(run_id)
-    results = api.run(small_study(images), out, workers=1, wait=False)
+    results = run_here(small_study(images), out, wait=False)
     assert len(results.runs) == 6
 
 
@@ -130,9 +130,9 @@ def test_a_changed_study_is_refused_while_others_work_at_the_first(
     with Leases(out) as other:
         other.announce()
         with pytest.raises(OutFolderError, match=r"Another process is training in .* not the same as this one"):
-            api.run(changed, out, workers=1)
+            run_here(changed, out)
         assert (out / "plan.json").read_bytes() == before
-        api.run(small_study(images), out, workers=1)  # the same study is welcome
+        run_here(small_study(images), out)  # the same study is welcome
 
 
 def test_two_studies_that_start_at_once_in_an_empty_folder_one_is_told(images: Path, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_machine_that_cannot_compute_the_runs_alike_is_refused(finished: Path,
     plan = json.loads((out / "plan.json").read_text())
     write_json(out / "plan.json", plan | {"engine": plan["engine"] | {"device": "mps", "kernels": "plain"}})
     with pytest.raises(OutFolderError, match=r"it has no Apple GPU that torch can use\. Start on a"):
-        api.run(small_study(images), out, workers=1)
+        run_here(small_study(images), out)
 
 
 def test_leftovers_of_living_processes_and_of_other_machines_stay(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_what_is_the_same_is_not_written_again(finished: Path, images: Path, tmp
     write_json(out / "plan.json", environment | {"environment": environment["environment"] | {"cores": 999}})
     for name in names:
         os.utime(out / name, (0, 1_000))
-    api.run(small_study(images), out, workers=1, progress=Progress())
+    run_here(small_study(images), out, progress=Progress())
     assert {name: (out / name).stat().st_mtime for name in names} == dict.fromkeys(names, 1_000)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from scipy.stats import t as student_t
 
-from lossassay import api, stats
+from lossassay import stats
 from lossassay.config import Study, parse_study
 from lossassay.config.schema import DataConfig, SplitConfig
 from lossassay.data.cache import ImageCache, open_cache
@@ -22,6 +22,7 @@ from lossassay.study.folder.registered import register
 from lossassay.study.planning.plan import Plan, make_plan
 from lossassay.study.planning.run_names import _split_facts
 from tests.study.helpers import SMALL_MODEL
+from tests.study.here import run_here
 
 FOLDS = {"kind": "cross_validation", "folds": 2}
 
@@ -64,7 +65,7 @@ def primary_arms(folder: Path) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def of_folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("folds") / "out"
-    api.run(study("digits", FOLDS, evidence={"control": True}), out, workers=1)
+    run_here(study("digits", FOLDS, evidence={"control": True}), out, report=True)
     return out
 
 
@@ -175,7 +176,7 @@ def test_runs_of_folds_are_named_by_their_rows() -> None:
 
 
 def test_a_site_after_the_other(table: Path, tmp_path: Path) -> None:
-    api.run(by_site(table, replicates=8), tmp_path / "out", workers=1)
+    run_here(by_site(table, replicates=8), tmp_path / "out", report=True)
     out = tmp_path / "out"
     parts, rows = np.load(out / "splits.npy"), pl.read_parquet(out / "rows.parquet")
     for replicate in range(8):
@@ -224,7 +225,7 @@ def test_the_newest_are_tested_in_every_replicate(
     monkeypatch.setattr("lossassay.study.run.open_cache", with_times)
     split = {"kind": "time", "test": 0.2, "validation": 0.3}
     found = study(str(images), split, replicates=2, evidence={"scope": "population"})
-    api.run(found, tmp_path / "out", workers=1)
+    run_here(found, tmp_path / "out", report=True)
     parts = np.load(tmp_path / "out" / "splits.npy")
     assert np.array_equal(np.flatnonzero(parts[0] == 2) % 12 >= 10, np.ones(10, dtype=bool))
     assert np.array_equal(parts[0] == 2, parts[1] == 2)

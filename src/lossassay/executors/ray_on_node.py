@@ -51,9 +51,8 @@ def _own_versions() -> dict[str, str | None]:
     if spec is None or spec.origin is None:
         return {"lossassay": None, "results_version": None, "code": None}
     root = Path(spec.origin).parent
-    stated = re.search(
-        r"^RESULTS_VERSION = (\d+)", (root / "study" / "planning" / "plan.py").read_text("utf-8"), re.MULTILINE
-    )
+    plan = (root / "study" / "planning" / "plan.py").read_text("utf-8")
+    stated = re.search(r"^RESULTS_VERSION = (\d+)", plan, re.MULTILINE)
     digest = hashlib.sha256()
     for name in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py")):
         digest.update(name.encode() + b"\0" + (root / name).read_bytes())
