@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lossassay import api
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError, UnfinishedError
 from lossassay.study.folder.leases import Leases
