@@ -9,6 +9,7 @@ import pytest
 from lossassay.errors import ClusterError
 from lossassay.executors import ray_on_node
 from lossassay.executors.code_parcel import is_installed, pack_modules
+from lossassay.executors.ray_cluster import why_no_report
 from lossassay.executors.ray_probe import NodeReport, choose_transfer, note_on_processors, refuse_differences
 
 HERE = ray_on_node.ask([], None)["versions"]
@@ -92,3 +93,12 @@ def test_a_node_without_lossassay_works_with_the_code_that_is_sent(
     bare = [sys.executable, "-I", "-S", "-c", script]  # no installed packages at all
     answer = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert answer.stdout.strip() == "[{'event': 'done', 'id': 'x', 'said': 'hello'}]", answer.stderr
+
+
+def test_a_node_whose_check_failed_is_left_out_with_the_cause() -> None:
+    exceptions = pytest.importorskip("ray").exceptions
+    traceback = "ray::ask() (pid=7)\n  File \"probe.py\", line 3\nModuleNotFoundError: No module named 'numpy'\n"
+    failed = exceptions.RayTaskError("ask", traceback, ModuleNotFoundError("No module named 'numpy'"))
+    assert why_no_report(failed, lost=False) == "the check of it failed (ModuleNotFoundError: No module named 'numpy')"
+    gone = exceptions.GetTimeoutError("no answer")
+    assert why_no_report(gone, lost=True) == "it does not answer (GetTimeoutError)"

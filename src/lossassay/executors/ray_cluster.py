@@ -265,7 +265,7 @@ class _Nodes:
         try:
             said = self._ray.get(call, timeout=0)
         except self._ray.exceptions.RayError as error:
-            self._work.on_note(f"left out, as {_why_no_report(error, self.is_lost(error))}: node {node_name(node)}")
+            self._work.on_note(f"left out, as {why_no_report(error, lost=self.is_lost(error))}: node {node_name(node)}")
             return None
         why = said["why"] or ("" if reply.is_file() else "what the node writes is not seen here")
         return NodeReport(
@@ -286,7 +286,13 @@ def node_name(node: Mapping[str, Any]) -> str:
     return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})"
 
 
-def _why_no_report(error: Exception, lost: bool) -> str:
+def why_no_report(error: Exception, *, lost: bool) -> str:
+    """Say why a node did not report.
+
+    Args:
+        error: What came instead.
+        lost: Its process or the node is gone, or slow; otherwise the code that asked failed there.
+    """
     if lost:
         return f"it does not answer ({type(error).__name__})"
     lines = str(error).strip().splitlines()  # of a traceback on the node

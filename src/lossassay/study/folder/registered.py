@@ -45,10 +45,11 @@ def register(folder: Path, study: Study, metric: str) -> Registered:
         metric: The primary yardstick.
     """
     rule = _rule(study, metric)
-    if not (folder / _FILE).is_file():
-        found = Registered(first=rule, now=rule)
+    stored = _stored(folder)
+    if stored is None:
+        found = stored = Registered(first=rule, now=rule)
     else:
-        known = read_registered(folder)
+        known = _with_finished(folder, stored)
         before = {"split": _DRAWN, "tuning": rule["tuning"]} | known.now
         changed = [key for key in _KEYS if before.get(key) != rule[key]]
         changes = [_in_words(key, before.get(key), rule[key]) for key in changed]
@@ -59,7 +60,7 @@ def register(folder: Path, study: Study, metric: str) -> Registered:
             exploratory=known.exploratory or (known.finished and bool(set(changed) - {"margin"})),
             finished=known.finished and not changes,
         )
-    write_json(folder / _FILE, asdict(found))
+    write_json(folder / _FILE, asdict(found) | {"finished": stored.finished and found.finished})
     return found
 
 
@@ -82,19 +83,27 @@ def read_registered(folder: Path) -> Registered:
     Raises:
         OutFolderError: If it is damaged.
     """
+    return _with_finished(folder, _stored(folder) or Registered(first={}, now={}))
+
+
+def _stored(folder: Path) -> Registered | None:
+    """Read the statement alone; versions before `_FINISHED` was a file of its own wrote `finished` into it too."""
     path = folder / _FILE
     if not path.is_file():
-        return Registered(first={}, now={})
+        return None
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        known = Registered(**(stored | {"changes": tuple(stored["changes"])}))
+        return Registered(**(stored | {"changes": tuple(stored["changes"])}))
     except (ValueError, TypeError, KeyError) as error:
         raise OutFolderError(
             f"{path} is empty or damaged, so the rule of evidence that was stated before the first run is lost. "
             "Expected a file that was written whole. Put back a copy of it, or delete it and give the command of the "
             "study again: all runs are kept, and the rule is stated as it stands then."
         ) from error
-    return replace(known, finished=known.finished or _finished_after(folder) == len(known.changes))
+
+
+def _with_finished(folder: Path, stored: Registered) -> Registered:
+    return replace(stored, finished=stored.finished or _finished_after(folder) == len(stored.changes))
 
 
 def _finished_after(folder: Path) -> int | None:
