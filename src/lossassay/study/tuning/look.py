@@ -49,7 +49,7 @@ class TuningLook:
 
     def is_there(self, job_id: str) -> bool:
         """Return whether a job is finished."""
-        return job_id in self._store.finished()
+        return self._store.is_there(job_id)
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Keep optuna's file up while jobs come in.
