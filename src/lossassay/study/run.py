@@ -10,6 +10,7 @@ from lossassay.study.analysis.outlook import outlook, refuse
 from lossassay.study.auditing.store import audit_of_study, refuse_invalid
 from lossassay.study.folder.gallery import write_gallery
 from lossassay.study.folder.leases import ANALYSIS, START, Leases
+from lossassay.study.folder.results import read_plan
 from lossassay.study.folder.store import Store
 from lossassay.study.planning.machine import default_workers
 from lossassay.study.planning.plan import Plan, make_plan
@@ -17,6 +18,7 @@ from lossassay.study.progress import Progress
 from lossassay.study.training.executor import check_executor
 from lossassay.study.training.out_folder import engine_of, prepare_folder, write_folder
 from lossassay.study.training.training import train_missing
+from lossassay.study.tuning.look import TuningLook
 from lossassay.study.tuning.store import TuningStore
 
 
@@ -68,6 +70,7 @@ def run_study(
         failures = train_missing(
             folder, plan, images, leases, workers=workers, wait=wait, progress=progress, executor=executor
         )
+        TuningLook(folder, read_plan(folder), progress.on_stage, leases).finish()
         with leases.turn(ANALYSIS, progress.on_stage):
             progress.on_stage("analysis")
             tables = analyse(folder, failures)

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from lossassay.engine import one
-from lossassay.engine.spec import EpochRecord
+from lossassay.engine.spec import EpochRecord, Partial
 from lossassay.study.planning.bench import Bench, read_trial
+from lossassay.study.tuning.halving import Rung
 from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import Trial, _Work, choose, run_job
 from tests.study.tuning.helpers import bench_of, tuned_study
@@ -179,7 +180,7 @@ def test_at_a_cut_equal_trials_are_ranked_by_the_likelihood(images: Path, tmp_pa
     work = _Work(job, bench, lambda number, record: None)
     for number, nll in enumerate((1.3, 1.1, 1.2, 1.0)):
         work.trials[number] = Trial(parameters={}, values=(0.5,), epoch_of_value=1, nlls=(nll,))
-    assert work.better([0, 1, 2, 3], 2) == [1, 3]
+    assert work.better([0, 1, 2, 3], Rung(epoch=1, kept=2)) == [1, 3]
 
 
 def test_the_likelihood_is_stored_beside_each_value(whole: Whole) -> None:
@@ -194,3 +195,78 @@ def test_unreadable_notes_cost_time_but_no_bits(whole: Whole, images: Path, tmp_
     (bench.folder / "checkpoints").mkdir()
     (bench.folder / "checkpoints" / f"{bench.plan['tuning'][0]['id']}-trials.json").write_text('{"0": ')
     assert trained(bench)[1].equals(whole[2])
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["notes lost", "notes there"])
+@pytest.mark.parametrize("selection", ["last", "best"])
+def test_what_a_trial_did_beyond_a_rung_changes_no_cut(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: str, lost: bool
+) -> None:
+    """One trial leads at the first rung, falls in the second, and diverges there where the best epoch is kept."""
+    real = one.train_until
+
+    def falling(until: int, spec: Any, data: Any, *, on_epoch: Any, **options: Any) -> Partial:
+        found = real(until, spec, data, on_epoch=on_epoch, **options)
+        falls = spec.training.learning_rate == own
+        history = tuple(
+            replace(one, validation_yardstick=0.9 - one.epoch / 10 if falls else 0.55) for one in found.history
+        )
+        diverged = falls and selection == "best" and len(history) > 2
+        return replace(found, history=history, best_epoch=until if selection == "last" else 1, diverged=diverged)
+
+    study = tuned_study(images, epochs=8, training={"selection": selection})
+    whole, cut = (bench_of(study, tmp_path / name) for name in ("whole", "cut"))
+    job = whole.plan["tuning"][0]
+    own = job["own"]["learning_rate"]
+    monkeypatch.setattr(one, "train_until", falling)
+    expected = trained(whole)[1]
+    seen: list[int] = []
+
+    def killed_in_time(number: int, _record: EpochRecord) -> None:
+        seen.append(number)
+        if len(seen) == 4 * 2 + 2 + 1:  # four trials in the first rung, one whole in the second
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_job(job, cut, killed_in_time)
+    assert seen[-3:-1] == [0, 0]
+    if lost:
+        next((cut.folder / "checkpoints").glob("*-trials.json")).write_text("")
+    assert trained(cut)[1].equals(expected)
+
+
+def test_a_state_beyond_the_rung_is_left_alone(images: Path, tmp_path: Path) -> None:
+    """The notes can be those of a process that had lost its lease, and so older than the states."""
+    bench = bench_of(tuned_study(images), tmp_path / "out")
+    job, parameters = bench.plan["tuning"][0], {"learning_rate": 0.01}
+    work = _Work(job, bench, lambda number, record: None)
+    work.train(0, parameters, 3)
+    three = work.trials[0].values
+    work.trials[0] = Trial(parameters=parameters)
+    work.train(0, parameters, 2)
+    assert work.trials[0].values == three[:2]
+
+
+def test_a_trial_as_it_stood_has_the_best_epoch_of_then() -> None:
+    trial = Trial(parameters={}, values=(0.5, 0.6, 0.6, 0.9), nlls=(1.0, 1.0, 0.9, 0.1), epoch_of_value=4)
+    then = trial.at(3, high=True, last=False)
+    assert (then.values, then.nlls, then.epoch_of_value) == (trial.values[:3], trial.nlls[:3], 3)
+    assert trial.at(3, high=False, last=False).epoch_of_value == 1
+    assert trial.at(2, high=False, last=True).epoch_of_value == 2
+    assert trial.at(4, high=True, last=False) is trial
+
+
+def test_notes_of_other_parameters_are_dropped(images: Path, tmp_path: Path) -> None:
+    """As after an upgrade of optuna, whose sampler then asks for other points."""
+    bench = bench_of(tuned_study(images), tmp_path / "out")
+    job, work = bench.plan["tuning"][0], _Work(bench.plan["tuning"][0], bench, lambda number, record: None)
+    work.train(0, {"learning_rate": 0.01}, 2)
+    work.train(1, {"learning_rate": 0.02}, 2)
+    again = _Work(job, bench, pytest.fail)
+    again.train(0, {"learning_rate": 0.01}, 2)
+    seen: list[int] = []
+    changed = _Work(job, bench, lambda number, record: seen.append(record.epoch))
+    changed.train(1, {"learning_rate": 0.03}, 3)
+    assert seen == [1, 2, 3]
+    assert changed.trials[1].parameters == {"learning_rate": 0.03}
+    assert changed.trials[0] == work.trials[0]

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from lossassay.study.folder.store import Store
 from lossassay.study.planning.bench import read_bench, read_run
 from lossassay.study.progress import Progress
 from lossassay.study.tuning.look import NO_OPTUNA, TuningLook
+from lossassay.study.tuning.storage import OptunaFile
 from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import run_job
 from tests.study.tuning.helpers import bench_of, tuned_study
@@ -152,6 +154,7 @@ def test_without_optuna_a_line_says_so_and_nothing_else_is_missing(
     with Leases(tuned) as leases:
         look = TuningLook(tuned, read_plan(tuned), said.append, leases)
         assert len(look.finished()) == len(look.finished()) == 4
+        look.finish()
     assert said == [NO_OPTUNA]
 
 
@@ -161,8 +164,41 @@ def test_a_broken_file_of_optuna_stops_no_study(tuned: Path, tmp_path: Path) -> 
     (tmp_path / "tuning.sqlite3").write_text("no database")
     said: list[str] = []
     with Leases(tmp_path) as leases:
-        assert len(TuningLook(tmp_path, read_plan(tuned), said.append, leases).finished()) == 4
+        look = TuningLook(tmp_path, read_plan(tuned), said.append, leases)
+        assert len(look.finished()) == 4
+        look.finish()
+    assert len(said) == 1
     assert "tuning.sqlite3 was not written" in said[0]
+
+
+def test_nobody_waits_while_the_file_of_optuna_is_written(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optuna")
+    written: list[tuple[str, int]] = []
+    go_on = threading.Event()
+
+    def slow(_file: OptunaFile, there: set[str]) -> None:
+        assert go_on.wait(30)
+        written.append((threading.current_thread().name, len(there)))
+
+    monkeypatch.setattr(OptunaFile, "update", slow)
+    with Leases(tuned) as leases:
+        look = TuningLook(tuned, read_plan(tuned), pytest.fail, leases)
+        assert len(look.finished()) == len(look.finished()) == 4
+        assert written == []
+        go_on.set()
+        look.finish()
+    assert written == [("optuna", 4), ("MainThread", 4)]
+
+
+def test_the_file_of_optuna_lies_in_a_folder_of_any_name(tuned: Path, tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    folder = tmp_path / "which loss? 100%20 {x}"
+    shutil.copytree(tuned / "tuning", folder / "tuning")
+    jobs = read_plan(tuned)["tuning"]
+    OptunaFile(folder, jobs).update({job["id"] for job in jobs})
+    assert sorted(path.name for path in folder.iterdir()) == ["tuning", "tuning.sqlite3"]
+    shutil.move(folder / "tuning.sqlite3", tmp_path / "plain.sqlite3")
+    assert len(optuna.get_all_study_summaries(f"sqlite:///{tmp_path / 'plain.sqlite3'}")) == 4
 
 
 def test_a_job_whose_worker_was_killed_is_tried_once_more(tuned: Path) -> None:

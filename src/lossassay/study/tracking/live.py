@@ -12,7 +12,7 @@ from lossassay.errors import LossassayError, UnfinishedError
 from lossassay.study.folder.leases import analysis_turn
 from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy
-from lossassay.study.tracking.send import track_study
+from lossassay.study.tracking.send import sending_turn, track_study
 from lossassay.study.tracking.tracker import Tracker, Trackers, open_trackers
 
 
@@ -86,13 +86,14 @@ class LiveTracking:
 
     def _work(self) -> None:
         """Send runs until there are no more, or until something goes wrong."""
-        begun = False
+        stored: StoredStudy | None = None
         while (run_id := self._done.get()) is not None:
             try:
-                stored = StoredStudy(self._folder)
-                for tracker in self._trackers:
-                    self._send(stored, tracker, run_id, begin=not begun)
-                begun = True
+                begin = stored is None
+                stored = stored or StoredStudy(self._folder)
+                with sending_turn(self._folder):  # another process may be sending from the same folder
+                    for tracker in self._trackers:
+                        self._send(stored, tracker, run_id, begin=begin)
             except Exception as failure:  # a thread has nobody to raise to
                 self._failure = failure
                 return

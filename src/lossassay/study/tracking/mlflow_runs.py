@@ -64,9 +64,12 @@ class MlflowTracker:
         return key.id in self._there and self._there[key.id].data.tags.get(_WHOLE) == "true"
 
     def add(self, run: TrackedRun) -> None:
-        """Send a run; one that was cut off before is completed."""
+        """Send a run; one that was cut off before is completed, and one that came from another process stays."""
         with self._explained():
-            child = self._there.get(run.key.id) or self._make_child(run)
+            child = self._there.get(run.key.id) or self._find_child(run.key) or self._make_child(run)
+            self._there[run.key.id] = child
+            if self.has(run.key):
+                return
             sent = child.info.run_id
             self._log(sent, params=run.params)
             self._log(sent, metrics=_metrics(run, child.info.start_time))
@@ -121,6 +124,11 @@ class MlflowTracker:
         self._log(self._parent, params={key: text for key, text in study.params.items() if key not in known})
         changed = {key: text for key, text in study.params.items() if known.get(key, text) != text}
         self._log(self._parent, tags={f"lossassay.now.{key}": text for key, text in changed.items()})
+
+    def _find_child(self, key: RunKey) -> Any:
+        """Return a run that another process sent since `begin`, or None."""
+        found = self._search(f"tags.`{_PARENT}` = '{self._parent}' and tags.`{_RUN}` = '{key.id}'")
+        return found[0] if found else None
 
     def _make_child(self, run: TrackedRun) -> Any:
         tags = {

@@ -51,7 +51,7 @@ class TensorBoardTracker:
             folder.mkdir(parents=True, exist_ok=True)
             _write_events(partial, run)
             for earlier in folder.glob(_OURS):
-                earlier.unlink()
+                earlier.unlink(missing_ok=True)  # another process may send the same run
             partial.rename(folder / f"events.out.tfevents.{int(run.written_seconds)}.lossassay.{run.key.id}")
 
     def finish(self, study: TrackedStudy) -> None:

@@ -115,9 +115,9 @@ def _cluster_work(
         }
 
     def ended(job: Message) -> Message | None:
-        if job["id"] in tuning.finished():
+        if tuning.is_there(job["id"]):
             return {"event": "done", "id": job["id"], "status": "finished"}
-        if job["id"] not in store.finished():
+        if not store.is_there(job["id"]):
             return None
         return {"event": "done", "id": job["id"], "status": store.facts(job["id"])["status"]}
 

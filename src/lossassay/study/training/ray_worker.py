@@ -68,7 +68,7 @@ def _with_trials(tuning: TuningStore, speak: Speak) -> Speak:
     """Send the files of a tuning job before the word that it is done."""
 
     def speak_of(message: Message) -> None:
-        if message["event"] == "done" and message["id"] in tuning.finished():
+        if message["event"] == "done" and tuning.is_there(message["id"]):
             speak({"event": "trials", "id": message["id"], "files": tuning.files(message["id"])})
         speak(message)
 

@@ -1,6 +1,8 @@
 """What the parent of a study does about tuning before each look."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +33,37 @@ class TuningLook:
         self._folder, self._jobs, self._say, self._leases = folder, plan.get("tuning", []), say, leases
         self._store = TuningStore(folder)
         self._written: set[str] = set()
+        self._thread: threading.Thread | None = None
         self._died: set[str] = set()
 
     def finished(self) -> set[str]:
-        """Return the ids of the jobs that are there, after their trials went into optuna's file.
+        """Return the ids of the jobs that are there, and see that their trials go into optuna's file.
 
-        Where another process is at that file, they go there the next time.
+        A thread writes it, for that takes seconds a job, and the workers wait for the caller.
         """
-        there = self._store.finished() & {job["id"] for job in self._jobs}
-        if there != self._written and self._leases.take(_FILE):
-            try:
-                self._write(there)
-                self._written = there
-            finally:
-                self._leases.give_back(_FILE, done=False)
+        there = self._there()
+        if there != self._written and not self._is_writing() and has_optuna():
+            self._thread = threading.Thread(target=self._write_beside, args=(there,), name=_FILE, daemon=True)
+            self._thread.start()
         return there
+
+    def finish(self) -> None:
+        """Bring optuna's file up to all jobs that are there; wait for whoever is at it.
+
+        Raises:
+            OutFolderError: If the folder cannot be written.
+        """
+        if not self._jobs:
+            return
+        if not has_optuna():
+            self._say(NO_OPTUNA)
+            return
+        with self._leases.turn(_FILE):
+            self._write(self._there())
 
     def is_there(self, job_id: str) -> bool:
         """Return whether a job is finished."""
-        return job_id in self._store.finished()
+        return self._store.is_there(job_id)
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Keep optuna's file up while jobs come in.
@@ -60,11 +74,23 @@ class TuningLook:
         if message["event"] == "done" and any(job["id"] == message["id"] for job in self._jobs):
             self.finished()
 
+    def _there(self) -> set[str]:
+        return self._store.finished() & {job["id"] for job in self._jobs}
+
+    def _is_writing(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _write_beside(self, there: set[str]) -> None:
+        """Write the file unless another process is at it; whatever goes wrong, `finish` tries again and says it."""
+        with suppress(Exception):
+            if self._leases.take(_FILE):
+                try:
+                    self._written = there
+                    OptunaFile(self._folder, self._jobs).update(there)
+                finally:
+                    self._leases.give_back(_FILE, done=False)
+
     def _write(self, there: set[str]) -> None:
-        if not has_optuna():
-            if not self._written:
-                self._say(NO_OPTUNA)
-            return
         try:
             OptunaFile(self._folder, self._jobs).update(there)
         except OutFolderError:

@@ -1,6 +1,7 @@
 """All that is done with optuna: its sampler that learns, and its SQLite file, which optuna-dashboard opens."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,8 @@ class OptunaFile:
         import optuna
 
         with explained(self._folder), _quiet():
-            storage = optuna.storages.RDBStorage(f"sqlite:///{self._folder / FILE}")
+            # no address with the path in it: there a "?", "%" or "{" would be more than a letter
+            storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": self._connect})
             try:
                 known = {
                     study.study_name: study.user_attrs.get(_JOB) for study in optuna.get_all_study_summaries(storage)
@@ -102,6 +104,9 @@ class OptunaFile:
             finally:
                 storage.remove_session()
                 storage.engine.dispose()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._folder / FILE)
 
 
 def study_name(job: Mapping[str, Any]) -> str:

@@ -45,6 +45,10 @@ class TuningStore:
             return set()
         return {path.name for path in self.jobs.iterdir() if not path.name.startswith(".") and path.is_dir()}
 
+    def is_there(self, job_id: str) -> bool:
+        """Return whether a job is there."""
+        return (self.jobs / job_id).is_dir()
+
     def write(self, job_id: str, facts: dict[str, Any], trials: list[dict[str, Any]]) -> None:
         """Write a job whole, then drop its notes.
 
@@ -70,7 +74,7 @@ class TuningStore:
 
     def put_job(self, job_id: str, files: Mapping[str, bytes]) -> None:
         """Write a finished job that came from elsewhere, whole; one that is there already stays."""
-        if job_id in self.finished():
+        if self.is_there(job_id):
             return
         with self._whole(job_id) as partial:
             for name, content in files.items():

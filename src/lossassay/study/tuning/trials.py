@@ -4,15 +4,15 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import one
-from lossassay.engine.spec import EpochRecord, Partial
+from lossassay.engine.spec import Checkpoint, EpochRecord, Partial
 from lossassay.study.folder.store import Store
 from lossassay.study.planning.bench import Bench, read_trial
-from lossassay.study.tuning.halving import better, ranking, rungs
+from lossassay.study.tuning.halving import Rung, better, ranking, rungs
 from lossassay.study.tuning.space import trial_parameters
 from lossassay.study.tuning.store import TuningStore
 
@@ -49,6 +49,27 @@ class Trial:
         """The negative log-likelihood at the kept epoch; None: not known."""
         return self.nlls[self.epoch_of_value - 1] if 0 < self.epoch_of_value <= len(self.nlls) else None
 
+    def at(self, epoch: int, *, high: bool, last: bool) -> "Trial":
+        """Return the trial as it stood after an epoch, whatever it did later.
+
+        Args:
+            epoch: From 1.
+            high: Whether high values are good.
+            last: Whether the last epoch is the one that is kept, and not the best.
+        """
+        if len(self.values) <= epoch:
+            return self
+        kept = self.epoch_of_value
+        if last or kept > epoch:
+            kept = epoch if last else self._best(epoch, high=high)
+        return replace(self, values=self.values[:epoch], nlls=self.nlls[:epoch], epoch_of_value=kept, diverged=False)
+
+    def _best(self, until: int, *, high: bool) -> int:
+        """Return the best of the first epochs, as `engine.one` chooses it."""
+        epochs = {epoch: replace(self, epoch_of_value=epoch, diverged=False) for epoch in range(1, until + 1)}
+        nlls = {epoch: trial.nll for epoch, trial in epochs.items()}
+        return next(iter(ranking({epoch: trial.value for epoch, trial in epochs.items()}, high=high, nlls=nlls)))
+
 
 @dataclass
 class _Work:
@@ -62,21 +83,21 @@ class _Work:
     def __post_init__(self) -> None:
         self.store, self.tuning = Store(self.bench.folder), TuningStore(self.bench.folder)
         self.high = YARDSTICKS[self.job["metric"]].best == "high"
+        self.last = self.bench.plan["arms"][self.job["arm"]]["training"]["selection"] == "last"
         for number, known in self.tuning.load_notes(self.job["id"]).items():
             self.trials[int(number)] = Trial(**{**known, **{name: tuple(known[name]) for name in ("values", "nlls")}})
 
     def train(self, number: int, parameters: dict[str, Any], until: int) -> None:
         """Bring a trial to an epoch, from where it is."""
-        known = self.trials.get(number, Trial(parameters=parameters))
+        name, known = f"{self.job['id']}-{number}", self._known(number, parameters)
         if known.diverged or len(known.values) >= until:
             return
-        name = f"{self.job['id']}-{number}"
         spec, data = read_trial(self.bench, self.job, parameters)
         partial = one.train_until(
             until,
             spec,
             data,
-            resume=self.store.load_checkpoint(name),
+            resume=self._state(name, until),
             save=lambda checkpoint: self.store.save_checkpoint(name, checkpoint),
             on_epoch=lambda record: self.on_epoch(number, record),
         )
@@ -85,15 +106,33 @@ class _Work:
         if partial.diverged or until == self.job["epochs"]:
             self.store.drop_checkpoint(name)
 
+    def _known(self, number: int, parameters: dict[str, Any]) -> Trial:
+        """Return what is known of a trial, and note its parameters before anything is kept of it.
+
+        What was noted of other parameters is dropped: another version of optuna can ask for other points.
+        """
+        known = self.trials.get(number)
+        if known is None or known.parameters != json.loads(json.dumps(parameters)):
+            self.store.drop_checkpoint(f"{self.job['id']}-{number}")
+            self.trials[number] = known = Trial(parameters=parameters)
+            self._note()
+        return known
+
+    def _state(self, name: str, until: int) -> Checkpoint | None:
+        """Return where a trial goes on; a state beyond the epoch, of notes that are older, would give it more epochs."""
+        state = self.store.load_checkpoint(name)
+        return None if state is None or len(state.history) > until else state
+
     def keep(self, numbers: list[int]) -> None:
         """Forget the state of all other trials."""
         for number in self.trials.keys() - set(numbers):
             self.store.drop_checkpoint(f"{self.job['id']}-{number}")
 
-    def better(self, numbers: list[int], kept: int) -> list[int]:
-        own = {number: self.trials[number] for number in numbers}
+    def better(self, numbers: list[int], rung: Rung) -> list[int]:
+        """Return the trials that go on after a rung; some may be beyond it, when the job was cut off there."""
+        own = {number: self.trials[number].at(rung.epoch, high=self.high, last=self.last) for number in numbers}
         nlls = {number: trial.nll for number, trial in own.items()}
-        return better({number: trial.value for number, trial in own.items()}, kept, high=self.high, nlls=nlls)
+        return better({number: trial.value for number, trial in own.items()}, rung.kept, high=self.high, nlls=nlls)
 
     def _note(self) -> None:
         notes = {str(number): trial.__dict__ for number, trial in sorted(self.trials.items())}
@@ -146,7 +185,7 @@ def _rung_by_rung(work: _Work) -> None:
         for number in going:
             work.train(number, parameters[number], rung.epoch)
         if rung.epoch < work.job["epochs"]:
-            going = work.better(going, rung.kept)
+            going = work.better(going, rung)
             work.keep(going)
 
 
