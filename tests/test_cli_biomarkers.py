@@ -12,6 +12,7 @@ from lossassay import cli
 from lossassay.biomarkers.loaded_run import load_run
 from lossassay.errors import ModelError
 from tests.biomarkers.conftest import image_study
+from tests.study.here import jobs_in_this_process
 
 __all__ = ["image_study"]
 
@@ -83,7 +84,8 @@ def test_predict_as_json(image_study: Path) -> None:
 def test_fit_prints_the_folder_of_its_run(image_study: Path, tmp_path: Path) -> None:
     out = tmp_path / "fit"
     arguments = ("--arm", "categorical_crossentropy", "--out", out, "--study-out", image_study, "--json")
-    code, said, _ = call("fit", image_study / "study.toml", *arguments)
+    with jobs_in_this_process():
+        code, said, _ = call("fit", image_study / "study.toml", *arguments)
     found = json.loads(said)
     assert code == 0
     assert load_run(found["run"]).plan["command"].startswith("lossassay fit study.toml --arm categorical_crossentropy")

@@ -28,7 +28,7 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "evidence": {"replicates": 2},
         }
     )
-    run_here(study, folder)
+    run_here(study, folder, report=True)
     return folder
 
 

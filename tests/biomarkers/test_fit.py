@@ -14,6 +14,7 @@ from lossassay.biomarkers.loaded_run import load_run
 from lossassay.config import Study, load_study
 from lossassay.errors import OutFolderError, UnknownNameError
 from lossassay.study.folder.store import Store
+from tests.study.here import jobs_in_this_process
 
 ARM = "categorical_crossentropy"
 
@@ -65,7 +66,8 @@ def test_a_second_call_trains_nothing(image_study: Path, study: Study, fitted: P
 
 
 def test_a_kept_test_part_is_that_of_the_first_replicate(image_study: Path, study: Study, tmp_path: Path) -> None:
-    folder = fit(study, ARM, tmp_path / "fit", keep_test=True)
+    with jobs_in_this_process():  # `fitted` has a process of its own
+        folder = fit(study, ARM, tmp_path / "fit", keep_test=True)
     run = load_run(folder)
     np.testing.assert_array_equal(run.parts(), np.load(image_study / "splits.npy")[0])
     assert run.facts["test_loss"] is not None

@@ -13,6 +13,7 @@ from lossassay.biomarkers.model_card import CardFacts, card_facts
 from lossassay.config import load_study
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.model_card import card_as_html, card_as_markdown, write_card
+from tests.study.here import jobs_in_this_process
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,8 @@ def test_names_cannot_break_out_of_the_page_or_the_table(facts: CardFacts) -> No
 
 def test_a_fit_says_what_to_expect_and_that_it_is_not_measured(image_study: Path, tmp_path: Path) -> None:
     study = load_study(image_study / "study.toml")
-    api.fit(study, "categorical_crossentropy", tmp_path / "fit", study_out=image_study)
+    with jobs_in_this_process():
+        api.fit(study, "categorical_crossentropy", tmp_path / "fit", study_out=image_study)
     text = (tmp_path / "fit" / "fit-model-card.md").read_text(encoding="utf-8")
     assert "those to expect are" not in text
     assert "Those to expect are the yardsticks of the arm in the study pictures" in text

@@ -29,7 +29,7 @@ def boxed_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = small_study(
         images, arms=[{"loss": "categorical_crossentropy"}], biomarkers={"heatmaps": True, "images": 50}
     )
-    run_here(study, folder / "out")
+    run_here(study, folder / "out", report=True)
     return folder / "out"
 
 

@@ -71,6 +71,7 @@ def test_messages_hold_no_file_names(class_folders: Folder) -> None:
     assert not any("patient-7" in text for text in said)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_real_data(shared_data: Path) -> None:
     symbols = open_cache(DataConfig(path=str(shared_data / "symbols16"), image_size=32))

@@ -20,7 +20,8 @@ from lossassay.errors import OutFolderError
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from tests.study.helpers import assert_same_tables, small_study, tables_without_clocks, write_images
-from tests.study.here import run_here
+from tests.study.here import jobs_in_this_process, run_here
+from tests.test_cli import lossassay
 
 
 def test_the_paper_pair_is_the_same_function_with_a_difference_of_exactly_zero(finished: Path) -> None:
@@ -89,8 +90,8 @@ def test_the_number_of_workers_changes_no_result(finished: Path, images: Path, t
 
 
 def test_killed_at_any_moment_and_resumed_gives_the_same_tables(images: Path, tmp_path: Path) -> None:
-    study = small_study(images, epochs=6)
-    api.run(study, tmp_path / "straight", workers=2)
+    study = small_study(images, epochs=6, arms=[{"loss": "cce"}, {"loss": "mse"}])
+    run_here(study, tmp_path / "straight")
     file, out = tmp_path / "study.toml", tmp_path / "killed"
     file.write_text(study_as_toml(study))
     command = [sys.executable, "-m", "lossassay", "run", str(file), "--out", str(out), "--workers", "2"]
@@ -266,8 +267,8 @@ def test_report_analyses_what_an_interrupted_study_has(finished: Path, tmp_path:
 def test_a_study_of_one_arm_says_how_good_it_is(images: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "study.toml", tmp_path / "out"
     file.write_text(study_as_toml(small_study(images, epochs=1, arms=[{"loss": "cce"}])))
-    command = [sys.executable, "-m", "lossassay", "run", str(file), "--out", str(out), "--workers", "1"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    with jobs_in_this_process():
+        found = lossassay("run", str(file), "--out", str(out))
     assert found.returncode == 0, found.stderr
     assert "categorical_crossentropy" in found.stdout
     comparisons = pl.read_parquet(out / "tables" / "comparisons.parquet")

@@ -24,6 +24,7 @@ from lossassay.study.folder.whole_files import write_json
 from lossassay.study.progress import Progress
 from tests.study.helpers import assert_same_tables, small_study
 from tests.study.here import run_here
+from tests.test_cli import lossassay
 
 DONE = re.compile(r"run \d+ of \d+ \((.*), replicate (\d+)\): finished")
 
@@ -60,8 +61,9 @@ def test_two_processes_train_every_run_once_and_get_the_tables_of_one(
     assert all("host" not in path.read_text() for path in (out / "leases").iterdir())
 
 
+@pytest.mark.slow
 def test_one_of_two_is_killed_and_the_other_finishes_its_run(images: Path, tmp_path: Path) -> None:
-    study, out = small_study(images, epochs=6), tmp_path / "out"
+    study, out = small_study(images, epochs=6, arms=[{"loss": "cce"}, {"loss": "mse"}]), tmp_path / "out"
     run_here(study, tmp_path / "straight")
     first = start(study, tmp_path / "study.toml", out)
     second = start(study, tmp_path / "study.toml", out)
@@ -114,8 +116,10 @@ def test_without_waiting_it_leaves_what_others_train(finished: Path, images: Pat
         other.take(run_id)
         with pytest.raises(UnfinishedError, match="1 run is left, and other processes train them"):
             run_here(small_study(images), out, wait=False)
-        _, errors = ended(start(small_study(images), tmp_path / "study.toml", out, "--no-wait"))
-        assert "Done here. 1 run is left" in errors
+        (tmp_path / "study.toml").write_text(study_as_toml(small_study(images)))
+        found = lossassay("run", str(tmp_path / "study.toml"), "--out", str(out), "--no-wait")
+        assert found.returncode == 0
+        assert "Done here. 1 run is left" in found.stderr
         assert not Store(out).is_there(run_id)
     results = run_here(small_study(images), out, wait=False)
     assert len(results.runs) == 6
@@ -136,6 +140,7 @@ def test_a_changed_study_is_refused_while_others_work_at_the_first(
         run_here(small_study(images), out)  # the same study is welcome
 
 
+@pytest.mark.slow
 def test_two_studies_that_start_at_once_in_an_empty_folder_one_is_told(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     processes = [
