@@ -22,6 +22,7 @@ from lossassay.data.cache import OnProgress
 from lossassay.reporting.explain_page import write_explanation
 from lossassay.reporting.model_card import write_card
 from lossassay.reporting.page import write_report
+from lossassay.study.folder.leases import analysis_turn
 from lossassay.study.folder.results import load_results
 from lossassay.study.progress import Progress
 
@@ -275,6 +276,7 @@ def explain(
     if out is not None:
         write_explanation(found, Path(out))
     if not images and not rows and arm is None and (Path(run) / "facts.json").is_file():
-        make_report_gallery(Path(run), device=device, on_progress=on_progress)
-        write_report(load_results(run))
+        with analysis_turn(Path(run)):
+            make_report_gallery(Path(run), device=device, on_progress=on_progress)
+            write_report(load_results(run))
     return found

@@ -237,15 +237,16 @@ def biomarkers(
     """
     progress = progress or Progress()
     read_plan(Path(folder))
-    assess(
-        Path(folder),
-        settings,
-        on_decoding=progress.on_decoding,
-        on_stage=progress.on_stage,
-        on_features=progress.on_features,
-        workers=workers,
-    )
-    _draw_heatmaps(Path(folder), settings or load_study(Path(folder) / "study.toml").biomarkers, progress)
+    with analysis_turn(Path(folder)):
+        assess(
+            Path(folder),
+            settings,
+            on_decoding=progress.on_decoding,
+            on_stage=progress.on_stage,
+            on_features=progress.on_features,
+            workers=workers,
+        )
+        _draw_heatmaps(Path(folder), settings or load_study(Path(folder) / "study.toml").biomarkers, progress)
     return report(folder)
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -343,6 +344,29 @@ def test_the_longest_unused_leaves_and_who_is_used_stays(
     gc.collect()
     last = open_cache(config(class_folders({"a": 1, "b": 1}, root="last", seed=9)))
     assert set(cache_entries()["key"]) == {kept, last.folder.name}
+
+
+def test_what_a_process_of_another_machine_uses_stays_for_as_long_as_it_lives(
+    class_folders: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "_RENEWAL_SECONDS", 0.02)
+    cache = open_cache(config(class_folders({"a": 1, "b": 1})))
+    (mark,) = root().glob("entries/*/in-use.*")
+    two_days_ago = time.time() - 48 * 3600
+    os.utime(mark, (two_days_ago, two_days_ago))
+    limit = time.monotonic() + 20
+    while mark.stat().st_mtime < time.time() - 3600:
+        assert time.monotonic() < limit, "the mark was not renewed"
+        time.sleep(0.02)
+    monkeypatch.setattr(entries.socket, "gethostname", lambda: "another-machine")
+    assert cache_entries()["in_use"].to_list() == [True]
+    renewers = [thread for thread in threading.enumerate() if thread.name == "in-use"]
+    del cache
+    gc.collect()
+    assert cache_entries()["in_use"].to_list() == [False]
+    for thread in renewers:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in renewers)
 
 
 def test_entries_are_listed_and_cleared(class_folders: Folder) -> None:

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import socket
+import threading
 import time
 import weakref
 from collections.abc import Collection, Iterator
@@ -30,6 +31,7 @@ from lossassay.errors import DataError
 
 _DEFAULT_LIMIT_GB = 20.0
 _UNKNOWN_OWNER_HOURS = 24.0  # processes of other machines cannot be asked whether they live
+_RENEWAL_SECONDS = 3600.0  # of a mark of use, so that the hours above never pass while its process lives
 
 _ENTRY_COLUMNS = {
     "key": pl.String(),
@@ -140,10 +142,20 @@ def mark_used(entry: Entry, user: object) -> None:
     with suppress(OSError):  # a cache that can only be read is a good cache
         os.utime(entry.folder / "entry.json")
         mark.touch()
-        weakref.finalize(user, _forget, mark)
+        over = threading.Event()
+        threading.Thread(target=_renew, args=(mark, over), name="in-use", daemon=True).start()
+        weakref.finalize(user, _forget, mark, over)
 
 
-def _forget(mark: Path) -> None:
+def _renew(mark: Path, over: threading.Event) -> None:
+    """Keep a mark recent, which is all that other machines know of its process."""
+    while not over.wait(_RENEWAL_SECONDS):
+        with suppress(OSError):
+            os.utime(mark)
+
+
+def _forget(mark: Path, over: threading.Event) -> None:
+    over.set()
     with suppress(OSError):
         mark.unlink(missing_ok=True)
 

@@ -3,8 +3,11 @@
 Knows neither Ray nor torch; what a job is, the function named by ``serve`` knows.
 """
 
+import os
 import queue
+import re
 import shutil
+import socket
 import tempfile
 import threading
 import traceback
@@ -12,6 +15,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import psutil
 
 Message = dict[str, Any]
 DoJob: TypeAlias = Callable[[Message, Callable[[Message], None]], None]
@@ -30,7 +35,8 @@ class NodeServer:
 
     def __init__(self, serve: str, setup: Message, *, sent_code: Path | None = None) -> None:
         module, _, function = serve.partition(":")
-        self._scratch = Path(tempfile.mkdtemp(prefix="lossassay-"))
+        _drop_leftovers(Path(tempfile.gettempdir()))
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"lossassay-{os.getpid()}-{socket.gethostname()}-"))
         self._sent_code = sent_code
         open_jobs: Callable[[Message, Path], DoJob] = getattr(import_module(module), function)
         self._do_job = open_jobs(setup, self._scratch)
@@ -62,3 +68,12 @@ class NodeServer:
             self._do_job(job, self._messages.put)
         except BaseException:  # the driver waits for a last word
             self._messages.put({"event": "failed", "id": job["id"], "message": traceback.format_exc(limit=-3)})
+
+
+def _drop_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine left that were killed, as all are when their driver is."""
+    name = re.compile(rf"lossassay-(?:code-)?(\d+)-{re.escape(socket.gethostname())}-[^-]+")
+    for path in folder.glob("lossassay-*"):
+        found = name.fullmatch(path.name)
+        if found and not psutil.pid_exists(int(found.group(1))):
+            shutil.rmtree(path, ignore_errors=True)

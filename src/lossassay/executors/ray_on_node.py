@@ -7,8 +7,10 @@ functions by value, not by name.
 import hashlib
 import importlib.util
 import io
+import os
 import platform
 import re
+import socket
 import sys
 import tempfile
 import zipfile
@@ -89,7 +91,7 @@ class Actor:
         """Take the code that was sent, if any, and make everything ready."""
         folder = None
         if code:
-            folder = Path(tempfile.mkdtemp(prefix="lossassay-code-"))
+            folder = Path(tempfile.mkdtemp(prefix=f"lossassay-code-{os.getpid()}-{socket.gethostname()}-"))
             with zipfile.ZipFile(io.BytesIO(code)) as archive:
                 archive.extractall(folder)
             sys.path.insert(0, str(folder))

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lossassay.study.progress import Progress
 from lossassay.study.tracking import tracker
 from lossassay.study.tracking.live import LiveTracking
 from lossassay.study.tracking.record import RunKey, StoredStudy, TrackedRun, TrackedStudy
+from lossassay.study.tracking.send import sending_turn
 from tests.study.helpers import assert_same_tables, small_study
 
 
@@ -103,6 +105,43 @@ def test_a_process_that_leaves_the_rest_to_others_sends_its_own_runs(finished: P
         tracking.watching(Progress()).on_message(done(key.id))
         tracking.__exit__(UnfinishedError, UnfinishedError(3), None)
         assert recorder.calls == [("begin", "small"), ("add", key.id)]
+
+
+def test_one_process_at_a_time_sends_the_runs_of_a_folder(finished: Path, recorder: Recorder) -> None:
+    key = StoredStudy(finished).keys()[0]
+    with LiveTracking(finished, tracker.Trackers(), pytest.fail) as tracking:
+        with sending_turn(finished):  # as another process
+            tracking.watching(Progress()).on_message(done(key.id))
+            time.sleep(0.3)
+            assert recorder.calls == []
+        tracking.finish()
+    assert recorder.calls[:2] == [("begin", "small"), ("add", key.id)]
+
+
+def test_the_plan_is_read_once(finished: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    def opening(folder: Path) -> StoredStudy:
+        opened.append(folder)
+        return StoredStudy(folder)
+
+    monkeypatch.setattr("lossassay.study.tracking.live.StoredStudy", opening)
+    with LiveTracking(finished, tracker.Trackers(), pytest.fail) as tracking:
+        for key in StoredStudy(finished).keys():
+            tracking.watching(Progress()).on_message(done(key.id))
+        tracking.finish()
+    assert opened == [finished]
+
+
+def test_a_study_in_a_folder_that_cannot_be_written_is_sent_all_the_same(
+    finished: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, **_options: object) -> None:
+        raise PermissionError(13, "read-only", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    api.track(finished, tracker.Trackers())
+    assert recorder.calls[-1] == ("finish", "small")
 
 
 def test_whatever_a_tracker_raises_stops_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,3 +210,17 @@ def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.2)
     raise AssertionError("the server did not start")
+
+
+def test_a_run_that_another_process_sent_meanwhile_is_not_made_again(finished: Path, store: str) -> None:
+    """Both have begun while nothing was there, as two that train in one folder do."""
+    stored = StoredStudy(finished)
+    key = stored.keys()[0]
+    first, second = (MlflowTracker(store, "two at once") for _ in range(2))
+    for one in (first, second):
+        one.begin(stored.study(with_report=False))
+    first.add(stored.run(key.id))
+    assert not second.has(key)
+    second.add(stored.run(key.id))
+    assert second.has(key)
+    assert set(runs_of(store, "two at once")[1]) == {key.id}

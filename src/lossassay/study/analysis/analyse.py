@@ -10,6 +10,7 @@ from lossassay.catalogue.arm_losses import spec_of
 from lossassay.errors import OutFolderError
 from lossassay.study.analysis.comparisons import resolution
 from lossassay.study.analysis.context import Context, read_context
+from lossassay.study.analysis.failure_words import in_one_line
 from lossassay.study.analysis.tables import build_tables
 from lossassay.study.analysis.tuning_evidence import tuning_facts, tuning_tables
 from lossassay.study.folder.registered import mark_finished
@@ -46,8 +47,13 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
                 frame.write_parquet(partial)
             with replaced(folder / "tables" / f"{name}.csv") as partial:
                 frame.write_csv(partial)
-        write_json(folder / "facts.json", _facts(context, failures or {}) | tuning_facts(context, tuned))
+        told = {run_id: in_one_line(text, _places(folder, context)) for run_id, text in (failures or {}).items()}
+        write_json(folder / "facts.json", _facts(context, told) | tuning_facts(context, tuned))
     return tables
+
+
+def _places(folder: Path, context: Context) -> list[Path]:
+    return [folder, folder.parent, Path.home(), Path(context.study.data.path)]
 
 
 def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:

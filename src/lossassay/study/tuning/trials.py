@@ -119,7 +119,7 @@ class _Work:
         return known
 
     def _state(self, name: str, until: int) -> Checkpoint | None:
-        """Return where a trial goes on; a state beyond the epoch (of older notes) would give it more epochs."""
+        """Return where a trial goes on. A state beyond the epoch, of notes that were lost, would be too good."""
         state = self.store.load_checkpoint(name)
         return None if state is None or len(state.history) > until else state
 
