@@ -1,6 +1,7 @@
 """What a node sends back, and that the first machine writes it whole, once."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
+from lossassay.executors.choice import Executor
 from lossassay.study.folder.store import RUN_FILES, Store
 from lossassay.study.planning.bench import tuning_parts
+from lossassay.study.training import executor
 from lossassay.study.training.ray_worker import RemoteStore, open_remote, open_shared
 from lossassay.study.tuning.store import TuningStore
 from lossassay.study.tuning.trials import run_job
-from tests.study.tuning.helpers import bench_of, tuned_study
+from tests.study.helpers import small_study
+from tests.study.tuning.helpers import bench_of, planned, tuned_study
 
 
 def remote_setup(finished: Path, seconds: float) -> dict[str, Any]:
@@ -131,3 +135,18 @@ def test_other_files_than_those_of_a_run_are_refused(tmp_path: Path, name: str) 
     with pytest.raises(OutFolderError, match="A node sent the file"):
         Store(tmp_path).put_run("run", {name: b""})
     assert not (tmp_path / "runs").exists()
+
+
+def test_whether_a_job_has_ended_is_asked_without_a_list_of_all(
+    finished: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    run_id = sorted(Store(tmp_path / "out").finished())[0]
+    (tmp_path / "out" / "tuning" / "tuned").mkdir(parents=True)
+    plan = planned(small_study(images))
+    work = executor._cluster_work(Executor(kind="ray"), tmp_path / "out", plan, images, pytest.fail)
+    for store in (Store, TuningStore):
+        monkeypatch.setattr(store, "finished", lambda _store: pytest.fail("the folder was listed"))
+    assert work.ended({"id": run_id}) == {"event": "done", "id": run_id, "status": "finished"}
+    assert work.ended({"id": "tuned"}) == {"event": "done", "id": "tuned", "status": "finished"}
+    assert work.ended({"id": "another"}) is None

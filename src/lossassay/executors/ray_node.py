@@ -16,8 +16,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import psutil
-
 Message = dict[str, Any]
 DoJob: TypeAlias = Callable[[Message, Callable[[Message], None]], None]
 
@@ -72,6 +70,10 @@ class NodeServer:
 
 def _drop_leftovers(folder: Path) -> None:
     """Remove what processes of this machine left that were killed, as all are when their driver is."""
+    try:
+        import psutil
+    except ImportError:  # a node with nothing but Python: who lives cannot be told
+        return
     name = re.compile(rf"lossassay-(?:code-)?(\d+)-{re.escape(socket.gethostname())}-[^-]+")
     for path in folder.glob("lossassay-*"):
         found = name.fullmatch(path.name)
