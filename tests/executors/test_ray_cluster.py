@@ -100,7 +100,7 @@ class Listener:
         return Counter((message["id"], message["epoch"]) for message in self.messages if message["event"] == "epoch")
 
 
-@pytest.mark.parametrize("transfer", ["shared", "object-store"])
+@pytest.mark.parametrize("transfer", ["shared", pytest.param("object-store", marks=pytest.mark.slow)])
 def test_a_node_killed_in_the_middle_changes_no_table(
     nodes: ThreeNodes, study: Study, expected: Path, tmp_path: Path, transfer: str
 ) -> None:
@@ -128,6 +128,7 @@ def test_a_node_killed_in_the_middle_changes_no_table(
     assert not list((tmp_path / "out").glob(".lossassay*"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_cluster_as_it_was_and_keeps_what_was_computed(
     nodes: ThreeNodes, study: Study, tmp_path: Path
 ) -> None:
