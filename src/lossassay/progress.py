@@ -119,6 +119,8 @@ class StudyDisplay:
         controls = len(evidence.controls)
         at_once = "as many at once as the cluster has room for," if workers is None else f"{workers} at once"
         control = "" if not controls else " and a control" if controls == 1 else f" and {controls} controls"
+        if plan.study.tuning is not None and plan.study.tuning.untuned:
+            control += ", tuned and untuned,"
         self._print(
             f"{plan.study.name}: {'up to ' if evidence.sequential else ''}{len(plan.runs)} runs "
             f"({len(plan.study.arms)} arms{control} x {replicates} replicates) on {engine.device} in "

@@ -70,6 +70,8 @@ def with_tuning(
         "jobs_planned": len(jobs),
         "jobs_finished": len(jobs),
         "common_epochs": QUARTER,
+        "trial_seconds": 240.0,
+        "untuned_seconds": 90.0,
         "epochs_low": spent.min(),
         "epochs_high": spent.max(),
         "gain_replicates": replicates or 8,

@@ -106,9 +106,10 @@ def _speaks_http2(line: socket.socket) -> bool:
 
 
 def no_cluster(address: str, reason: str) -> ClusterError:
-    """Build the error for an address where no cluster answers."""
+    """Build the error for an address where no cluster answers, or none that lets us in."""
     return ClusterError(
         f"There is no Ray cluster at {address!r}: {reason.strip()} Expected a running one. Start it with "
         "`ray start --head` (then `ray start --address=HOST:6379` on each further node), or leave --address out "
-        "to use this machine alone. Nothing was lost."
+        "to use this machine alone. If the cluster asks for a token, as `ray start` of Ray 2.60 makes it, set "
+        "RAY_AUTH_MODE=token here. Nothing was lost."
     )

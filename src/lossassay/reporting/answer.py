@@ -44,6 +44,7 @@ _NOTES = {
     "exploratory": "note.exploratory",
     "margin_below_resolution": "note.margin_below_resolution",
 }
+_TUNING_TIMES = {"tuning_time": "trial", "untuned_time": "untuned"}
 _DECIDED = ("better", "worse", "equivalent")
 _PARTS = {
     "difference": "answer.part.difference",
@@ -144,9 +145,15 @@ def _cost(results: StudyResults, m: Messages) -> Markup:
     done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
     fields = {"runs": m.counted("count.runs", done), "time": formatting.duration(facts.get("train_seconds_total"))}
     saved = facts.get("runs_saved")
-    if not saved:
-        return m("remark.cost", **fields)
-    return m("remark.cost_saved", saved=m.counted("count.runs", saved), **fields)
+    if saved:
+        said = m("remark.cost_saved", saved=m.counted("count.runs", saved), **fields)
+    else:
+        said = m("remark.cost", **fields)
+    tuning = facts.get("tuning") or {}
+    if "trial_seconds" not in tuning:  # not tuned, or a folder from before it was stored
+        return said
+    times = {name: formatting.duration(tuning[f"{what}_seconds"]) for name, what in _TUNING_TIMES.items()}
+    return Markup("{} {}").format(said, m("remark.cost_tuned", **times))
 
 
 def warnings(results: StudyResults, m: Messages) -> list[Markup]:

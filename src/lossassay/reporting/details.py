@@ -130,7 +130,12 @@ def held_fixed(results: StudyResults, m: Messages) -> list[Markup]:
     study, found = results.study, results.plan.get("data", {})
     fixed = [name for name in _SOURCES if name not in study.evidence.vary]
     own = any(arm.training for arm in study.arms)
-    caveats = [m("fixed.data"), m("fixed.model"), m("fixed.recipe_own" if own else "fixed.recipe")]
+    caveats = [m("fixed.data"), m("fixed.model")]
+    tuned = results.facts.get("tuning") or {}
+    if study.tuning is not None and tuned:
+        caveats.append(m("fixed.recipe_tuned", parameters=", ".join(tuned["parameters"])))
+    else:
+        caveats.append(m("fixed.recipe_own" if own else "fixed.recipe"))
     caveats.append(m("fixed.groups" if found.get("groups") is not None else "fixed.no_groups"))
     caveats.append(m("fixed.selection" if study.training.selection == "best" else "fixed.last"))
     if fixed:
