@@ -187,7 +187,8 @@ def _notes(context: Context, word: str, reason: str, judged: Judged) -> Iterator
         yield "diverged_matters"
     if reason in ("fewer than two replicates", "this method cannot decide with so few replicates"):
         yield "method_floor"
-    if word == "undecided" and evidence.margin is not None and judged.smallest_margin >= evidence.margin:
+    known = isfinite(judged.smallest_margin)  # as for the check of the same name
+    if word == "undecided" and evidence.margin is not None and known and judged.smallest_margin >= evidence.margin:
         yield "margin_below_resolution"
 
 
