@@ -171,7 +171,7 @@ def read_run(bench: Bench, run_id: str) -> tuple[dict[str, Any], RunSpec, RunDat
         OutFolderError: If the tuning job that chooses its settings is not finished.
     """
     entry = bench.runs[run_id]
-    arm = _arm_of(bench, entry)
+    arm = arm_of(bench, entry)
     tuned = chosen_settings(bench.folder, entry["tuned_by"]) if "tuned_by" in entry else None
     arm = tuned_arm(arm, tuned)
     spec = _spec(bench, arm, entry, bench.plan["metric"])
@@ -193,7 +193,7 @@ def read_trial(bench: Bench, job: dict[str, Any], parameters: dict[str, Any]) ->
         job: Entry of plan.json.
         parameters: Of the trial.
     """
-    arm = with_parameters(_arm_of(bench, job), parameters)
+    arm = with_parameters(arm_of(bench, job), parameters)
     parts = bench.tuning_parts if job["replicate"] is None else bench.parts[job["replicate"]]
     assert parts is not None  # noqa: S101 - jobs that tune once have their parts
     data = _data(bench, parts)
@@ -203,8 +203,13 @@ def read_trial(bench: Bench, job: dict[str, Any], parameters: dict[str, Any]) ->
     return _spec(bench, arm, job, job["metric"]), replace(data, labels=labels, test=np.zeros(0, dtype=np.int64))
 
 
-def _arm_of(bench: Bench, entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the arm of a run or a tuning job; that of a control is its reference."""
+def arm_of(bench: Bench, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the arm of a run or a tuning job; that of a control is its reference.
+
+    Args:
+        bench: As `read_bench` returned it.
+        entry: Of ``runs`` or ``tuning`` in plan.json.
+    """
     name = entry["arm"].removeprefix(UNTUNED)
     arm: dict[str, Any] = bench.plan["arms"][bench.plan["control"] if name in CONTROL_ARMS.values() else name]
     return arm

@@ -11,7 +11,7 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine import one
 from lossassay.engine.spec import Checkpoint, EpochRecord, Partial
 from lossassay.study.folder.store import Store
-from lossassay.study.planning.bench import Bench, read_trial
+from lossassay.study.planning.bench import Bench, arm_of, read_trial
 from lossassay.study.tuning.halving import Rung, better, ranking, rungs
 from lossassay.study.tuning.space import trial_parameters
 from lossassay.study.tuning.store import TuningStore
@@ -83,7 +83,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.store, self.tuning = Store(self.bench.folder), TuningStore(self.bench.folder)
         self.high = YARDSTICKS[self.job["metric"]].best == "high"
-        self.last = self.bench.plan["arms"][self.job["arm"]]["training"]["selection"] == "last"
+        self.last = arm_of(self.bench, self.job)["training"]["selection"] == "last"
         for number, known in self.tuning.load_notes(self.job["id"]).items():
             self.trials[int(number)] = Trial(**{**known, **{name: tuple(known[name]) for name in ("values", "nlls")}})
 
