@@ -184,6 +184,21 @@ def test_parameters_of_other_arms_stay_dimensions_and_leave_the_file(images: Pat
     assert readable(only_gamma.model_copy(update={"arms": only_gamma.arms[1:]})).tuning is None
 
 
+def test_ranges_of_single_arms_go_along_and_those_of_others_leave_the_file(images: Path, tmp_path: Path) -> None:
+    arms = [{"loss": "focal"}, {"loss": "mean_squared_error"}]
+    ranges = {"focal": {"gamma": [0.5, 5.0]}, "mean_squared_error": {"learning_rate": "auto"}}
+    sgd = {"optimizer": "sgd"}
+    whole = tuned_study(images, arms=arms, training=sgd, tuning={"trials": 3, "space": {}, "arms": ranges})
+    alone = with_ranges_of(whole, whole.model_copy(update={"arms": whole.arms[1:]}), open_cache(whole.data).manifest)
+    job = next(one for one in planned(whole).jobs if one.arm == "mean_squared_error")
+    assert planned(alone).jobs[0] == job
+    (tmp_path / "study.toml").write_text(study_as_toml(readable(alone)), encoding="utf-8")
+    again = load_study(tmp_path / "study.toml")
+    assert again.tuning is not None
+    assert again.tuning.space == {}
+    assert again.tuning.arms == {"mean_squared_error": {"learning_rate": [*job.space["learning_rate"].ends, "log"]}}
+
+
 def test_an_arm_that_the_study_does_not_have(images: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"No arm is called 'categorical'\. Known: categorical_crossentropy"):
         fit(study(images), "categorical", tmp_path / "fit")

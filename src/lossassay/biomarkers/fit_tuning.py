@@ -1,11 +1,13 @@
 """How a last training comes to its settings where the study tunes: with the trials, points and budget of the study."""
 
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from lossassay.config import Study
+from lossassay.config.tuning_space import Range, own_ranges
 from lossassay.data.manifest import Manifest
 from lossassay.engine.spec import Array
 from lossassay.study.folder.results import read_plan
@@ -21,7 +23,7 @@ _OF_A_DRAW = ("replicate", "seeds", "sampler_seed")  # what differs between the 
 
 
 def with_ranges_of(study: Study, single: Study, manifest: Manifest) -> Study:
-    """Write out the automatic range of one arm as its whole study has it: it can depend on the reference arm.
+    """Write out the automatic ranges of one arm as its whole study has them: they can depend on the reference arm.
 
     The names of all parameters stay, also of those that only other arms have: each is a dimension of the points.
 
@@ -40,24 +42,30 @@ def with_ranges_of(study: Study, single: Study, manifest: Manifest) -> Study:
     compared = study.model_copy(update={"arms": both})
     check_losses(compared, manifest)
     ranges = ranges_of(study, arm, gradient_scales(compared, label_array(manifest), len(manifest.class_names)))
-    space = {
-        name: [*ranges[name].ends, "log"] if value == "auto" and name in ranges else value
-        for name, value in study.tuning.space.items()
-    }
-    return single.model_copy(update={"tuning": single.tuning.model_copy(update={"space": space})})
+    own = own_ranges(study, arm)
+    space = study.tuning.space | _written_out(study.tuning.space.keys() - own.keys(), study.tuning.space, ranges)
+    arms = study.tuning.arms | ({arm.name: own | _written_out(own.keys(), own, ranges)} if own else {})
+    return single.model_copy(update={"tuning": single.tuning.model_copy(update={"space": space, "arms": arms})})
+
+
+def _written_out(names: Collection[str], asked: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
+    """Return those of the ranges asked for that are automatic, as numbers."""
+    return {name: [*ranges[name].ends, "log"] for name in names if asked[name] == "auto" and name in ranges}
 
 
 def readable(single: Study) -> Study:
-    """Return the study of one arm as a study file may say it: a space that names parameters of this arm alone.
+    """Return the study of one arm as a study file may say it: ranges of this arm alone.
 
     Args:
         single: As of `with_ranges_of`.
     """
     if single.tuning is None:
         return single
-    having = ranges_of(single, single.arms[0], {})
+    arm = single.arms[0]
+    having, own = ranges_of(single, arm, {}), own_ranges(single, arm)
     space = {name: value for name, value in single.tuning.space.items() if name in having}
-    tuning = single.tuning.model_copy(update={"space": space}) if space else None
+    arms = {arm.name: own} if own else {}
+    tuning = single.tuning.model_copy(update={"space": space, "arms": arms}) if having else None
     return single.model_copy(update={"tuning": tuning})
 
 
