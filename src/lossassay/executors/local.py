@@ -177,10 +177,8 @@ class _Worker:
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         try:
             for line in self._process.stdout:
-                if (message := _message_in(line)) is None:
-                    os.write(
-                        self._errors.fileno(), line.encode()
-                    )  # printed by other code, or cut off by the end of the process
+                if (message := _message_in(line)) is None:  # printed by other code, or cut off by the process's end
+                    os.write(self._errors.fileno(), line.encode())
                 else:
                     messages.put((self, message))
             self._process.wait()
