@@ -226,8 +226,16 @@ def plain_t(study: Study, pairs: list[tuple[int, int]]) -> Limits:
 
 def crossed(study: Study, pairs: list[tuple[int, int]], *, draws: int = 2_000) -> Limits:
     score = weighted_yardstick(METRIC, study.tested, task="single_label")
-    drawn = stats.draw_scores(score, num_patients=score.num_patients, draws=draws, seed=study.seed, threads=1)
-    found = stats.crossed_bootstrap(drawn, pairs, alpha=ALPHA, family_size=len(pairs)).differences
+    found = stats.crossed_bootstrap(
+        score.of_replicates,
+        pairs,
+        num_patients=score.num_patients,
+        alpha=ALPHA,
+        family_size=len(pairs),
+        draws=draws,
+        seed=study.seed,
+        threads=1,
+    ).differences
     return [(one.low, one.high) for one in found]
 
 
@@ -238,9 +246,10 @@ def nested(study: Study, pairs: list[tuple[int, int]], *, draws: int = 2_000) ->
     banks = []
     for rows in study.tested:
         score = weighted_yardstick(METRIC, [rows], task="single_label")
-        seed = int(random.integers(2**31))
-        banks.append(stats.draw_scores(score, num_patients=score.num_patients, draws=draws, seed=seed, threads=1))
-    bank = np.stack([one.drawn[:, 0] for one in banks])  # [R draws A]
+        patients = score.num_patients
+        weights = random.multinomial(patients, np.full(patients, 1 / patients), size=draws).T.astype(np.float32)
+        banks.append(score(weights)[0].T)
+    bank = np.stack(banks)  # [R draws A]
     chosen = random.integers(0, replicates, size=(draws, replicates))
     means = np.nanmean(bank[chosen, random.integers(0, draws, size=(draws, replicates))], axis=1)
     tail = ALPHA / 2 / len(pairs)

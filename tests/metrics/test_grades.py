@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, brier_score_loss, cohen_kappa_score, roc_auc_score
 
-from lossassay.metrics import per_class, reliability_bins, roc_curve_on_grid, yardsticks
+from lossassay.metrics import per_class, reliability_bins, roc_curves_on_grid, yardsticks
 from lossassay.metrics.influence import influence
 
 GRADES = 4
@@ -75,7 +75,7 @@ def test_what_is_said_of_unknown_findings_changes_nothing() -> None:
     other = np.where(np.isnan(labels), 1 - p, p)
     assert yardsticks(labels, p, task="multi_label") == yardsticks(labels, other, task="multi_label")
     grid = np.linspace(0, 1, 11)
-    np.testing.assert_array_equal(roc_curve_on_grid(labels, p, 1, grid), roc_curve_on_grid(labels, other, 1, grid))
+    np.testing.assert_array_equal(roc_curves_on_grid(labels, p, grid)[1], roc_curves_on_grid(labels, other, grid)[1])
     for name, values in per_class(labels, p, task="multi_label").items():
         np.testing.assert_array_equal(values, per_class(labels, other, task="multi_label")[name])
 

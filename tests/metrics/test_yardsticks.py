@@ -15,7 +15,7 @@ from lossassay.metrics import (
     average_precision,
     confusion_counts,
     per_class,
-    roc_curve_on_grid,
+    roc_curves_on_grid,
     yardsticks,
 )
 
@@ -236,21 +236,21 @@ def test_roc_curve_passes_through_the_points_of_scikit_learn(ties: bool) -> None
     labels, probabilities = single(ties=ties)
     false_rate, true_rate, _ = sk.roc_curve(labels == 2, probabilities[:, 2], drop_intermediate=False)
     last_of_each = np.append(np.diff(false_rate) > 0, True)  # where the curve rises upright, its upper end
-    found = roc_curve_on_grid(labels, probabilities, 2, false_rate[last_of_each])
+    found = roc_curves_on_grid(labels, probabilities, false_rate[last_of_each])[2]
     np.testing.assert_allclose(found, true_rate[last_of_each], **CLOSE)
 
 
 def test_area_under_the_roc_curve_is_the_auroc() -> None:
     labels, probabilities = multi(rows=80)
     grid = np.linspace(0, 1, 100_001)
-    area = np.trapezoid(roc_curve_on_grid(labels, probabilities, 1, grid), grid)
+    area = np.trapezoid(roc_curves_on_grid(labels, probabilities, grid)[1], grid)
     assert area == pytest.approx(per_class(labels, probabilities, task="multi_label")["auroc"][1], abs=1e-3)
 
 
 def test_roc_curve_of_a_class_that_is_not_there_is_nan() -> None:
     labels, probabilities = single()
     labels = np.where(labels == 2, 0, labels)
-    assert np.isnan(roc_curve_on_grid(labels, probabilities, 2, np.linspace(0, 1, 5))).all()
+    assert np.isnan(roc_curves_on_grid(labels, probabilities, np.linspace(0, 1, 5))[2]).all()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,22 @@ def test_no_table_no_chart(tmp_path: Path) -> None:
     assert [name for name, draw in FIGURES.items() if draw(results, load_messages())] == []
 
 
+@pytest.mark.parametrize("replicates", [200, 201, 399, 1_000])
+def test_of_many_replicates_some_are_drawn_evenly_by_rank_with_the_extremes(tmp_path: Path, replicates: int) -> None:
+    results = fake_results(tmp_path, arms=2, replicates=replicates)
+    metric = results.facts["primary_metric"]
+    figure = FIGURES["arms"](results, load_messages())
+    drawn = pl.DataFrame([row for row in rows_of(figure) if "replicate" in row])
+    assert figure is not None
+    assert ("evenly by rank" in figure.subtitle) == (replicates > 200)
+    for order, arm in enumerate(results.study.arms):
+        runs = results.tables["runs"].filter(pl.col("arm") == arm.name).sort(metric)["replicate"].to_list()
+        ranks = sorted(map(runs.index, drawn.filter(pl.col("order") == order)["replicate"]))
+        assert len(ranks) == 200
+        assert (ranks[0], ranks[-1]) == (0, replicates - 1)
+        assert {*np.diff(ranks)} <= {(replicates - 1) // 199, -(-(replicates - 1) // 199)}
+
+
 def test_the_forest_shows_the_stored_numbers(tmp_path: Path) -> None:
     results = fake_results(tmp_path, arms=3)
     figure = FIGURES["forest"](results, load_messages())

@@ -292,6 +292,7 @@ def test_every_sentence_is_used_and_every_used_one_exists(tmp_path: Path) -> Non
     for results in answers(tmp_path):
         answer.headline(results, recorder)
         answer.pair_rows(results, recorder)
+    FIGURES["arms"](fake_results(tmp_path / "many", arms=2, replicates=201), recorder)
     critical_difference(data_sets(), "95", recorder)
     for card in cards():
         card_as_html(card, recorder)

@@ -7,14 +7,16 @@
 """
 
 from lossassay.metrics.calibration import ReliabilityBins, calibration_error, reliability_bins
+from lossassay.metrics.checked import Checked
 from lossassay.metrics.decisions import confusion_counts
-from lossassay.metrics.influence import influence
-from lossassay.metrics.ranks import auroc, average_precision, roc_curve_on_grid
+from lossassay.metrics.influence import influence, influence_of
+from lossassay.metrics.ranks import auroc, average_precision, roc_curves_on_grid
 from lossassay.metrics.scores import brier, negative_log_likelihood
-from lossassay.metrics.table import per_class, yardsticks
+from lossassay.metrics.table import per_class, per_class_of, yardsticks, yardsticks_of
 from lossassay.metrics.weighted import TestedRows, WeightedYardstick, weighted_yardstick
 
 __all__ = [
+    "Checked",
     "ReliabilityBins",
     "TestedRows",
     "WeightedYardstick",
@@ -24,10 +26,13 @@ __all__ = [
     "calibration_error",
     "confusion_counts",
     "influence",
+    "influence_of",
     "negative_log_likelihood",
     "per_class",
+    "per_class_of",
     "reliability_bins",
-    "roc_curve_on_grid",
+    "roc_curves_on_grid",
     "weighted_yardstick",
     "yardsticks",
+    "yardsticks_of",
 ]

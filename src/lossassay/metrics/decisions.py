@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lossassay.metrics.shapes import Array, Counts, IsTrue, Labels, PerClass, Probabilities, mean_of_defined, ratio
+from lossassay.metrics.shapes import Array, Counts, IsTrue, Labels, PerClass, Probabilities, ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +83,6 @@ def counts_at_one_half(truth: IsTrue, probabilities: Probabilities, known: IsTru
 def accuracy(confusion: Counts) -> float:
     """Share of right decisions."""
     return float(ratio(np.trace(confusion), confusion.sum()))
-
-
-def balanced_accuracy(confusion: Counts) -> float:
-    """Mean of the sensitivities of the classes that are there."""
-    return mean_of_defined(counts_from_confusion(confusion).sensitivity())
 
 
 def matthews_correlation(confusion: Counts) -> float:

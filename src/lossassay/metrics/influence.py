@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from lossassay.catalogue.loss_spec import Task
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.errors import DataError, unknown_name
-from lossassay.metrics.calibration import reliability_bins
-from lossassay.metrics.decisions import confusion_counts, grade_gaps
+from lossassay.metrics.checked import Checked
+from lossassay.metrics.decisions import grade_gaps
 from lossassay.metrics.ranks import _tie_groups, above_thresholds
 from lossassay.metrics.scores import _SMALLEST, ranked_probability_scores
 from lossassay.metrics.shapes import (
@@ -18,8 +18,6 @@ from lossassay.metrics.shapes import (
     IsTrue,
     Labels,
     Probabilities,
-    check_shapes,
-    is_known,
     is_true,
     ratio,
 )
@@ -63,14 +61,20 @@ def influence(metric: str, labels: Labels, probabilities: Probabilities, *, task
         raise DataError(
             f"The yardstick {metric!r} is not defined for {task.replace('_', '-')} data. Choose one of: {known}."
         )
-    check_shapes(labels, probabilities, task)
-    if not is_known(labels, probabilities.shape[1]).all():
+    return influence_of(metric, Checked(labels, probabilities, task))
+
+
+def influence_of(metric: str, rows: Checked) -> PerRow:
+    """Return `influence` of rows that were checked already, on a yardstick that is defined for their task."""
+    labels, probabilities = rows.labels, rows.probabilities
+    if not rows.known.all():
         return np.full(len(labels), np.nan)
-    if task != "multi_label" and metric in _OF_CONFUSION:
-        confusion = confusion_counts(labels, probabilities)
-        slope = confusion.sum() * _OF_CONFUSION[metric](confusion)
+    if metric == "ece":
+        return _ece(rows)
+    if rows.task != "multi_label" and metric in _OF_CONFUSION:
+        slope = rows.confusion.sum() * _OF_CONFUSION[metric](rows.confusion)
         return np.asarray(slope[labels.astype(np.int64), probabilities.argmax(axis=1)])
-    return _OF_ROWS[metric](labels, probabilities, task)
+    return _OF_ROWS[metric](labels, probabilities, rows.task)
 
 
 # Slopes: derivatives with respect to each cell of the confusion matrix. Each yardstick stays the same when all counts
@@ -231,13 +235,12 @@ def _mean_over_classes(values: PerRowAndClass) -> PerRow:
     return np.asarray(np.ascontiguousarray(values.T[defined]).mean(axis=0))
 
 
-def _ece(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    truth = is_true(labels, probabilities.shape[1])
-    if task == "multi_label":
+def _ece(rows: Checked) -> PerRow:
+    probabilities, truth, bins = rows.probabilities, rows.truth, rows.bins
+    if rows.task == "multi_label":
         confidence, came_true = probabilities.ravel(), truth.ravel()
     else:
-        confidence, came_true = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = reliability_bins(labels, probabilities, task=task)
+        confidence, came_true = probabilities.max(axis=1), probabilities.argmax(axis=1) == rows.labels
     bin_of_row = np.empty(len(confidence), dtype=np.int64)  # equal probabilities are in one bin, so any sort will do
     bin_of_row[np.argsort(confidence)] = np.repeat(np.arange(len(bins.count)), bins.count)
     gap = bins.frequency - bins.confidence
@@ -262,7 +265,6 @@ _OF_ROWS: dict[str, Callable[[Labels, Probabilities, Task], PerRow]] = {
     "macro_average_precision": _macro_average_precision,
     "nll": _nll,
     "brier": _brier,
-    "ece": _ece,
     "ranked_probability_score": _ranked_probability_score,
     "threshold_auroc": _threshold_auroc,
 }

@@ -54,12 +54,12 @@ def average_precision(truth: IsTrue, probabilities: Probabilities) -> PerClass:
 
 
 def over_known(
-    of_classes: Callable[[IsTrue, Probabilities], PerClass], truth: IsTrue, probabilities: Probabilities, known: IsTrue
-) -> PerClass:
-    """Return a yardstick of each class over the rows in which something is known of it, [K].
+    of_classes: Callable[[IsTrue, Probabilities], Array], truth: IsTrue, probabilities: Probabilities, known: IsTrue
+) -> Array:
+    """Return what a function says of each class over the rows in which something is known of it, [K ...].
 
     Args:
-        of_classes: `auroc` or `average_precision`.
+        of_classes: For example `auroc` or `average_precision`.
         truth: [N K].
         probabilities: [N K].
         known: [N K].
@@ -84,31 +84,40 @@ def above_thresholds(
     return labels[:, None] > thresholds, above
 
 
-def roc_curve_on_grid(
-    labels: Labels, probabilities: Probabilities, class_index: int, grid: Float[Array, " points"]
-) -> Float[Array, " points"]:
-    """Return the ROC curve of one class against the rest at given false positive rates.
+def roc_curves_on_grid(
+    labels: Labels, probabilities: Probabilities, grid: Float[Array, " points"]
+) -> Float[Array, "classes points"]:
+    """Return the ROC curve of each class against the rest at given false positive rates.
 
     Between two thresholds the curve is a straight line, so that the area under it is the AUROC; where it rises
     upright, the upper end counts.
 
     Args:
-        labels: Class indices [N], or 0 and 1 [N K].
+        labels: Class indices [N], or 0 and 1 [N K]; where a label is unknown, its row is left out for its class.
         probabilities: [N K].
-        class_index: The class.
-        grid: False positive rates from 0 to 1.
+        grid: False positive rates from 0 to 1, [P].
 
     Returns:
-        True positive rates on the grid; nan if the class has no positives or no negatives.
+        True positive rates on the grid, [K P]; nan for a class without positives or without negatives.
     """
-    own = is_known(labels, probabilities.shape[1])[:, class_index]
-    truth = is_true(labels, probabilities.shape[1])[own][:, [class_index]]
-    probabilities = probabilities[own]
-    order, _first, last = _tie_groups(-probabilities[:, [class_index]])
-    positives = np.take_along_axis(truth, order, axis=0)[:, 0].cumsum()
-    thresholds = np.unique(last)
-    if not len(truth) or positives[-1] in (0, len(truth)):
+
+    def curves(truth: IsTrue, probabilities: Probabilities) -> Float[Array, "classes points"]:
+        order, _first, last = _tie_groups(-probabilities)
+        positives = np.take_along_axis(truth, order, axis=0).cumsum(axis=0)
+        return np.array([_on_grid(*columns, grid) for columns in zip(positives.T, last.T, strict=True)])
+
+    return over_known(
+        curves, is_true(labels, probabilities.shape[1]), probabilities, is_known(labels, probabilities.shape[1])
+    )
+
+
+def _on_grid(
+    positives: Int[Array, " rows"], last: Int[Array, " rows"], grid: Float[Array, " points"]
+) -> Float[Array, " points"]:
+    """Return one curve, from the positives at or above each row and the last row of equal score, highest first."""
+    if not len(positives) or positives[-1] in (0, len(positives)):
         return np.full(len(grid), np.nan)
+    thresholds = last[np.append(last[1:] != last[:-1], True)]
     true_rate = np.concatenate([[0.0], positives[thresholds] / positives[-1]])
     negatives = thresholds + 1 - positives[thresholds]
     false_rate = np.concatenate([[0.0], negatives / negatives[-1]])

@@ -58,9 +58,11 @@ def check_shapes(labels: Labels, probabilities: Probabilities, task: Task) -> No
 
 def ratio(part: Any, whole: Any) -> Float[Array, "..."]:
     """Return part / whole, and nan where the whole is 0."""
-    whole = np.asarray(whole, dtype=float)
+    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
+    if whole.all():
+        return np.asarray(part / whole)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(whole == 0, np.nan, np.asarray(part, dtype=float) / whole))
+        return np.asarray(np.where(whole == 0, np.nan, part / whole))
 
 
 def mean_of_defined(values: Float[Array, " values"]) -> float:

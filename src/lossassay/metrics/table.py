@@ -2,20 +2,11 @@
 
 from lossassay.catalogue.loss_spec import Task
 from lossassay.metrics import decisions
-from lossassay.metrics.calibration import calibration_error, reliability_bins
+from lossassay.metrics.calibration import calibration_error
+from lossassay.metrics.checked import Checked
 from lossassay.metrics.ranks import above_thresholds, auroc, average_precision, over_known
 from lossassay.metrics.scores import brier, negative_log_likelihood, ranked_probability_score
-from lossassay.metrics.shapes import (
-    Counts,
-    Labels,
-    PerClass,
-    Probabilities,
-    check_shapes,
-    is_known,
-    is_true,
-    mean_of_defined,
-    ratio,
-)
+from lossassay.metrics.shapes import Labels, PerClass, Probabilities, mean_of_defined, ratio
 
 
 def yardsticks(labels: Labels, probabilities: Probabilities, *, task: Task) -> dict[str, float]:
@@ -32,43 +23,44 @@ def yardsticks(labels: Labels, probabilities: Probabilities, *, task: Task) -> d
     Raises:
         DataError: If shapes or ranges do not fit.
     """
-    check_shapes(labels, probabilities, task)
-    truth, known = is_true(labels, probabilities.shape[1]), is_known(labels, probabilities.shape[1])
+    return yardsticks_of(Checked(labels, probabilities, task))
+
+
+def yardsticks_of(rows: Checked) -> dict[str, float]:
+    """Return `yardsticks` of rows that were checked already."""
+    labels, probabilities, truth, known = rows.labels, rows.probabilities, rows.truth, rows.known
     common = {
-        "macro_auroc": mean_of_defined(over_known(auroc, truth, probabilities, known)),
-        "nll": negative_log_likelihood(labels, probabilities, task=task),
-        "brier": brier(truth, probabilities, known, task=task),
-        "ece": calibration_error(reliability_bins(labels, probabilities, task=task)),
+        "macro_auroc": mean_of_defined(rows.auroc),
+        "nll": negative_log_likelihood(labels, probabilities, task=rows.task),
+        "brier": brier(truth, probabilities, known, task=rows.task),
+        "ece": calibration_error(rows.bins),
     }
-    if task == "multi_label":
-        counts = decisions.counts_at_one_half(truth, probabilities, known)
+    counts = rows.counts
+    if rows.task == "multi_label":
         return {
             "accuracy": float(ratio((counts.true_positives + counts.true_negatives).sum(), known.sum())),
             "macro_f1": mean_of_defined(counts.f1()),
             "macro_average_precision": mean_of_defined(over_known(average_precision, truth, probabilities, known)),
             **common,
         }
-    confusion = decisions.confusion_counts(labels, probabilities)
-    of_grades = _of_grades(labels, probabilities, confusion) if task == "ordinal" else {}
     return {
-        **of_grades,
-        "accuracy": decisions.accuracy(confusion),
-        "balanced_accuracy": decisions.balanced_accuracy(confusion),
-        "macro_f1": mean_of_defined(decisions.counts_from_confusion(confusion).f1()),
-        "matthews_correlation": decisions.matthews_correlation(confusion),
-        "cohen_kappa": decisions.cohen_kappa(confusion),
+        **(_of_grades(rows) if rows.task == "ordinal" else {}),
+        "accuracy": decisions.accuracy(rows.confusion),
+        "balanced_accuracy": mean_of_defined(counts.sensitivity()),
+        "macro_f1": mean_of_defined(counts.f1()),
+        "matthews_correlation": decisions.matthews_correlation(rows.confusion),
+        "cohen_kappa": decisions.cohen_kappa(rows.confusion),
         **common,
     }
 
 
-def _of_grades(labels: Labels, probabilities: Probabilities, confusion: Counts) -> dict[str, float]:
+def _of_grades(rows: Checked) -> dict[str, float]:
     """Yardsticks that know the order of the classes."""
-    truth = is_true(labels, probabilities.shape[1])
     return {
-        "quadratic_weighted_kappa": decisions.quadratic_weighted_kappa(confusion),
-        "mean_absolute_grade_error": decisions.mean_absolute_grade_error(confusion),
-        "ranked_probability_score": ranked_probability_score(truth, probabilities),
-        "threshold_auroc": mean_of_defined(auroc(*above_thresholds(labels, probabilities))),
+        "quadratic_weighted_kappa": decisions.quadratic_weighted_kappa(rows.confusion),
+        "mean_absolute_grade_error": decisions.mean_absolute_grade_error(rows.confusion),
+        "ranked_probability_score": ranked_probability_score(rows.truth, rows.probabilities),
+        "threshold_auroc": mean_of_defined(auroc(*above_thresholds(rows.labels, rows.probabilities))),
     }
 
 
@@ -87,21 +79,19 @@ def per_class(labels: Labels, probabilities: Probabilities, *, task: Task) -> di
     Raises:
         DataError: If shapes or ranges do not fit.
     """
-    check_shapes(labels, probabilities, task)
-    truth, known = is_true(labels, probabilities.shape[1]), is_known(labels, probabilities.shape[1])
-    if task == "multi_label":
-        counts = decisions.counts_at_one_half(truth, probabilities, known)
-        extra = {
-            "average_precision": over_known(average_precision, truth, probabilities, known),
-            "f1": counts.f1(),
-        }
-    else:
-        counts = decisions.counts_from_confusion(decisions.confusion_counts(labels, probabilities))
-        extra = {}
+    return per_class_of(Checked(labels, probabilities, task))
+
+
+def per_class_of(rows: Checked) -> dict[str, PerClass]:
+    """Return `per_class` of rows that were checked already."""
+    counts, extra = rows.counts, {}
+    if rows.task == "multi_label":
+        precision = over_known(average_precision, rows.truth, rows.probabilities, rows.known)
+        extra = {"average_precision": precision, "f1": counts.f1()}
     return {
         "sensitivity": counts.sensitivity(),
         "specificity": counts.specificity(),
         "precision": counts.precision(),
-        "auroc": over_known(auroc, truth, probabilities, known),
+        "auroc": rows.auroc,
         **extra,
     }

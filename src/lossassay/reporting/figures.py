@@ -62,13 +62,13 @@ def script_safe_json(content: Any) -> Markup:
 
 def inline_svg(figure: Figure) -> Markup:
     """Return a figure as a drawing inside a page without scripts; its colours are roles and follow the page's theme."""
-    spec = figure.chart.configure(**LOOK).to_dict()
+    spec = _specification(figure)
     drawing = vl_convert.vegalite_to_svg({**records(spec), "background": None, "padding": 2})
     return Markup(_apart(drawing, figure.name))  # written by vl-convert, which escapes every text
 
 
 def _write(figure: Figure, folder: Path) -> DrawnFigure:
-    spec = figure.chart.configure(**LOOK).to_dict()
+    spec = _specification(figure)
     drawing = vl_convert.vegalite_to_svg(_for_files(spec, figure))
     svg = resolved(drawing)
     write_bytes(folder / f"{figure.name}.svg", svg.encode())
@@ -83,6 +83,10 @@ def _write(figure: Figure, folder: Path) -> DrawnFigure:
         panels=figure.panels,
         fallback=_fallback(drawing, figure.name),
     )
+
+
+def _specification(figure: Figure) -> dict[str, Any]:
+    return figure.chart.configure(**LOOK).to_dict(validate=False)  # type: ignore[no-any-return]
 
 
 def _for_files(spec: dict[str, Any], figure: Figure) -> dict[str, Any]:

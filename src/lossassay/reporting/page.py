@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -54,7 +55,7 @@ def write_report(results: StudyResults, *, progress: Callable[[str], None] | Non
     """
     messages = load_messages()
     tell = progress or (lambda _: None)
-    with _explained(results.folder):
+    with _explained(results.folder), debug_mode(False):  # every chart is checked against the schema by a test
         drawn: dict[str, DrawnFigure] = {}
         for name, draw in FIGURES.items():
             tell(name)

@@ -1,6 +1,6 @@
 """Tables of the page: stored numbers as formatted cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -255,23 +255,22 @@ def replicates(results: StudyResults, m: Messages) -> Table | None:
         return None
     names = list(dict.fromkeys(name for own in seeds.values() for name in own))
     head = [m("word.replicate"), *(m(f"seed.{name}") for name in names), m("seed.init_digest"), m("seed.order_digest")]
+    digests = {column: _distinct(runs, column) for column in ("init_digest", "order_digest")}
     rows = [
         [
             formatting.count(replicate),
             *(str(own.get(name, formatting.NOTHING)) for name in names),
-            _distinct(runs, replicate, "init_digest"),
-            _distinct(runs, replicate, "order_digest"),
+            *(found.get(replicate) or formatting.NOTHING for found in digests.values()),
         ]
         for replicate, own in sorted(seeds.items())
     ]
     return Table(name="runs", head=head, rows=rows)
 
 
-def _distinct(runs: pl.DataFrame, replicate: int, column: str) -> str:
-    found: Iterable[str] = (
-        runs.filter(pl.col("replicate") == replicate)[column].drop_nulls().unique(maintain_order=True)
-    )
-    return ", ".join(digest[:8] for digest in found) or formatting.NOTHING
+def _distinct(runs: pl.DataFrame, column: str) -> dict[int, str]:
+    """Return the first letters of what the runs of each replicate have, each once."""
+    found = runs.group_by("replicate").agg(pl.col(column).drop_nulls().unique(maintain_order=True))
+    return {replicate: ", ".join(digest[:8] for digest in digests) for replicate, digests in found.iter_rows()}
 
 
 def paper(results: StudyResults) -> Table | None:

@@ -24,9 +24,7 @@ from lossassay.stats.cluster_bootstrap import BootstrapInterval, bca_shares, clu
 from lossassay.stats.crossed_bootstrap import (
     BootstrapDifference,
     CrossedBootstrap,
-    DrawnScores,
     crossed_bootstrap,
-    draw_scores,
 )
 from lossassay.stats.data_sets import FriedmanTest, RankGroups, SystemDifference, friedman, nemenyi, wilcoxon_holm
 from lossassay.stats.design import Design, MoreReplicates, design, floor_in_words, more_replicates
@@ -43,7 +41,7 @@ from lossassay.stats.obuchowski_rockette import (
     obuchowski_rockette,
 )
 from lossassay.stats.paired import PairedDifference, check_alpha, paired_differences
-from lossassay.stats.patients import PatientErrors, patient_parts
+from lossassay.stats.patients import Influences, PatientErrors, PatientsOfRows, StackedInfluences, patient_parts
 from lossassay.stats.population import (
     CorrectedDifference,
     PopulationDifference,
@@ -99,11 +97,11 @@ __all__ = [
     "CorrelatedClusters",
     "CrossedBootstrap",
     "Design",
-    "DrawnScores",
     "FeatureIntervals",
     "FeatureSpaceMeasure",
     "FixedTestEstimate",
     "FriedmanTest",
+    "Influences",
     "LimitsOfAgreement",
     "Looks",
     "MappedAgreement",
@@ -116,6 +114,7 @@ __all__ = [
     "PairedDifference",
     "PatientErrors",
     "PatientPart",
+    "PatientsOfRows",
     "PopulationDifference",
     "PopulationMean",
     "Proportion",
@@ -126,6 +125,7 @@ __all__ = [
     "SelectionStability",
     "SharesBeyond",
     "Similarity",
+    "StackedInfluences",
     "SubjectChanges",
     "SymmetryTest",
     "SystemDifference",
@@ -146,7 +146,6 @@ __all__ = [
     "crossed_bootstrap",
     "delong_covariance",
     "design",
-    "draw_scores",
     "effective_rank",
     "fewest_replicates",
     "floor_in_words",

@@ -2,39 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from lossassay.errors import DataError
 from lossassay.stats.intervals import Array
 from lossassay.stats.paired import check_alpha
 
 Weights = Float[Array, "patients draws"]
-Scores = Float[Array, "replicates arms draws"]
 PerDraw = Float[Array, " draws"]
+ScoreOfReplicate = Callable[[Weights], Float[Array, "arms draws"]]
+"""The metric of every arm in one replicate, from the weight of each patient (a whole number, 0 or more, as float32) in
+each of some draws; nan where an arm has no run, or where the metric is undefined."""
 
-_BLOCK = 500  # draws whose weights are made and used together: few enough to stay in the processor's cache
+_BLOCK = 500  # draws that are made and used together: few enough to stay in the processor's cache
 _BLOCK_CELLS = 2_000_000  # at most so many weights in a block
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrawnScores:
-    """A metric of every replicate and arm, as observed and for patients drawn anew.
-
-    Args:
-        observed: [R A]; nan where an arm has no run.
-        drawn: [draws R A]; each draw has one weight per patient, the same for all replicates and arms.
-        num_patients: That were drawn from.
-        seed: Of the draws.
-    """
-
-    observed: Float[Array, "replicates arms"]
-    drawn: Float[Array, "draws replicates arms"]
-    num_patients: int
-    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,48 +63,16 @@ class CrossedBootstrap:
     probability_best: Float[Array, " arms"]
 
 
-def draw_scores(
-    score: Callable[[Weights], Scores], *, num_patients: int, draws: int = 10_000, seed: int = 0, threads: int = 2
-) -> DrawnScores:
-    """Compute a metric for patients drawn anew, with replacement, as often as asked.
-
-    The first draws are the same however many are asked for and whatever the number of threads.
-
-    Args:
-        score: The metric of every replicate and arm, from the weight of each patient (a whole number, 0 or more, as
-            float32) in each of some draws: ``metrics.weighted_yardstick``, or any function of that shape.
-        num_patients: Rows of the weights.
-        draws: At least 1.
-        seed: For numpy's default generator.
-        threads: That work side by side.
-
-    Raises:
-        DataError: If there is no patient or no draw.
-    """
-    if num_patients < 1 or draws < 1:
-        raise DataError(f"At least one patient and one draw were expected; got {num_patients} and {draws}.")
-    observed = score(np.ones((num_patients, 1), dtype=np.float32))[..., 0].astype(float)
-    by_arm = np.empty((observed.shape[1], draws, observed.shape[0]))  # arms first: pairs of arms are read whole later
-    drawn = np.moveaxis(by_arm, 0, -1)
-
-    size = max(1, min(_BLOCK, _BLOCK_CELLS // num_patients))
-
-    def fill(block: int) -> None:
-        place = slice(block * size, min(draws, (block + 1) * size))
-        weights = _patient_weights(num_patients, size, seed, block)[:, : place.stop - place.start]
-        drawn[place] = np.moveaxis(score(np.ascontiguousarray(weights)), -1, 0)
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(-(-draws // size))))
-    return DrawnScores(observed=observed, drawn=drawn, num_patients=num_patients, seed=seed)
-
-
 def crossed_bootstrap(
-    scores: DrawnScores,
+    replicates: Sequence[ScoreOfReplicate],
     pairs: Sequence[tuple[int, int]],
     *,
+    num_patients: int,
     alpha: float,
     family_size: int,
+    draws: int = 10_000,
+    seed: int = 0,
+    threads: int = 2,
     higher_is_better: bool = True,
 ) -> CrossedBootstrap:
     r"""Return percentile intervals of differences between arms, for new patients and new replicates.
@@ -129,26 +82,92 @@ def crossed_bootstrap(
     (Owen 2007, Ann. Appl. Stat. 1:386). Drawing patients anew within each replicate (a nested bootstrap) would average
     out over replicates what the patients leave open.
 
-    The limits are the quantiles at alpha / 2 and 1 - alpha / 2, with alpha divided by the size of the family.
+    Replicates are drawn from those that both arms of a pair have. One in which either is undefined for the patients
+    drawn, because a class has no weight there, is left out of that draw. The limits are the quantiles at alpha / 2 and
+    1 - alpha / 2, with alpha divided by the size of the family. Threads change no digit.
 
     Args:
-        scores: From ``draw_scores``.
-        pairs: Arms a and b of each pair, as columns of the scores.
+        replicates: Scores in each replicate: ``metrics.weighted_yardstick(...).of_replicates``, or any functions of
+            that shape.
+        pairs: Arms a and b of each pair, by their places in the scores.
+        num_patients: Rows of the weights.
         alpha: Chance of any wrong rejection in the family, between 0 and 1.
         family_size: Number of comparisons made together.
+        draws: At least 1.
+        seed: For numpy's default generator.
+        threads: That work side by side.
         higher_is_better: For the probability of being best.
 
     Raises:
-        DataError: If alpha or the family makes no sense.
+        DataError: If there is no replicate, patient or draw, or if alpha or the family makes no sense.
     """
     check_alpha(alpha)
     if family_size < 1:
         raise DataError(f"A family of {family_size} comparisons came; expected 1 or more: the pairs judged together.")
-    means_of = _Means(scores)
+    if not len(replicates) or num_patients < 1 or draws < 1:
+        raise DataError(
+            "At least one replicate, one patient and one draw were expected; "
+            f"got {len(replicates)}, {num_patients} and {draws}."
+        )
+    as_tested = np.ones((num_patients, 1), dtype=np.float32)
+    observed = np.array([score(as_tested)[:, 0] for score in replicates], dtype=float)
+    groups = _groups(observed, pairs)
+    size = max(1, min(_BLOCK, _BLOCK_CELLS // num_patients))
+
+    def of_block(block: int) -> list[_Sums]:
+        count = min(draws, (block + 1) * size) - block * size
+        weights = np.ascontiguousarray(_patient_weights(num_patients, size, seed, block)[:, :count])
+        chosen = _replicates_drawn(seed, block * size, count, len(replicates))
+        sums = [_Sums(group, chosen) for group in groups]
+        for replicate, score in enumerate(replicates):
+            values = score(weights)
+            for own in sums:
+                own.add(replicate, values)
+        return sums
+
+    with ThreadPoolExecutor(threads) as pool:
+        blocks = list(pool.map(of_block, range(-(-draws // size))))
+    means = dict[tuple[int, int], PerDraw]()
+    for place, group in enumerate(groups):
+        of_pairs = np.concatenate([sums[place].of_pairs() for sums in blocks], axis=1)
+        means |= dict(zip(group.pairs, of_pairs, strict=True))
+    of_arms = np.concatenate([sums[0].of_arms() for sums in blocks], axis=1)
     return CrossedBootstrap(
-        differences=[_difference(means_of, pair, alpha, family_size) for pair in pairs],
-        probability_best=_probability_best(means_of, higher_is_better),
+        differences=[
+            _difference(means[a, b], observed[:, a] - observed[:, b], alpha, family_size, num_patients)
+            for a, b in pairs
+        ],
+        probability_best=_probability_best(of_arms, higher_is_better),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Pairs whose arms have the same replicates, so that these are drawn alike.
+
+    Args:
+        present: The replicates.
+        arms: Of the pairs.
+        pairs: In the order in which they came.
+    """
+
+    present: Bool[Array, " replicates"]
+    arms: list[int]
+    pairs: list[tuple[int, int]] = field(default_factory=list)
+
+
+def _groups(observed: Float[Array, "replicates arms"], pairs: Sequence[tuple[int, int]]) -> list[_Group]:
+    """Return the pairs by the replicates that they have; the first group has all arms, for the best of them."""
+    there = np.isfinite(observed)
+    everywhere = np.asarray(there.all(axis=1))
+    groups = {everywhere.tobytes(): _Group(present=everywhere, arms=list(range(observed.shape[1])))}
+    for a, b in pairs:
+        present = there[:, a] & there[:, b]
+        group = groups.setdefault(present.tobytes(), _Group(present=present, arms=[]))
+        group.arms.extend(arm for arm in (a, b) if arm not in group.arms)
+        if (a, b) not in group.pairs:
+            group.pairs.append((a, b))
+    return list(groups.values())
 
 
 def _patient_weights(num_patients: int, draws: int, seed: int, block: int) -> Weights:
@@ -158,63 +177,73 @@ def _patient_weights(num_patients: int, draws: int, seed: int, block: int) -> We
     return np.bincount(cells.ravel(), minlength=num_patients * draws).reshape(num_patients, draws).astype(np.float32)
 
 
-class _Means:
-    """Means over drawn replicates, with the same draws of replicates for all arms and pairs."""
+def _replicates_drawn(seed: int, first: int, draws: int, replicates: int) -> Float[Array, "draws replicates"]:
+    """Return numbers from 0 to 1 that say which replicates some draws have: the same whatever draws come together."""
+    bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(1,)))
+    bits.advance(first * replicates)
+    return np.random.Generator(bits).random((draws, replicates))
 
-    def __init__(self, scores: DrawnScores) -> None:
-        self.scores = scores
-        random = np.random.default_rng(np.random.SeedSequence(scores.seed, spawn_key=(1,)))
-        self._uniform = random.random((len(scores.drawn), len(scores.observed)))
-        self._counts: dict[int, Float[Array, "draws replicates"]] = {}
-        self._of_arms: dict[tuple[int, bytes], PerDraw] = {}
-        self._defined = [np.packbits(np.isfinite(scores.drawn[..., arm])) for arm in range(scores.observed.shape[1])]
 
-    def counts(self, num_replicates: int) -> Float[Array, "draws replicates"]:
-        """Return how often each of so many replicates is drawn, when as many are drawn as there are."""
-        if num_replicates not in self._counts:
-            draws = len(self._uniform)
-            cells = (self._uniform[:, :num_replicates] * num_replicates).astype(np.int64)
-            cells += np.arange(draws)[:, None] * num_replicates
-            found = np.bincount(cells.ravel(), minlength=draws * num_replicates)
-            self._counts[num_replicates] = found.reshape(draws, num_replicates).astype(float)
-        return self._counts[num_replicates]
+class _Sums:
+    """Sums over drawn replicates, for the arms and the pairs of one group; each replicate is added once, in order."""
 
-    def difference(self, a: int, b: int, present: Bool[Array, " replicates"]) -> PerDraw:
-        """Return the mean of each draw of arm a minus arm b.
+    def __init__(self, group: _Group, chosen: Float[Array, "draws replicates"]) -> None:
+        self._group = group
+        self._counts = _counts(chosen, int(np.count_nonzero(group.present)))
+        self._place_of = np.cumsum(group.present) - 1
+        place = {arm: index for index, arm in enumerate(group.arms)}
+        self._first, self._second = (
+            np.array([place[pair[side]] for pair in group.pairs], dtype=int) for side in (0, 1)
+        )
+        draws, arms, pairs = len(chosen), len(group.arms), len(group.pairs)
+        # of replicates in which all arms are defined, and of the others
+        self._total, self._count = np.zeros((arms, draws)), np.zeros(draws)
+        self._arm_total, self._arm_count = np.zeros((2, arms, draws))
+        self._pair_total, self._pair_count = np.zeros((2, pairs, draws))
 
-        Where both are defined in the same draws and replicates, that is the difference of their own means.
-        """
-        if np.array_equal(self._defined[a], self._defined[b]):
-            return self.arm(a, present) - self.arm(b, present)
-        return self._of(self.scores.drawn[..., a] - self.scores.drawn[..., b], present)
-
-    def arm(self, arm: int, present: Bool[Array, " replicates"]) -> PerDraw:
-        """Return the mean of each draw of one arm."""
-        key = (arm, present.tobytes())
-        if key not in self._of_arms:
-            self._of_arms[key] = self._of(self.scores.drawn[..., arm], present)
-        return self._of_arms[key]
-
-    def _of(self, values: Float[Array, "draws replicates"], present: Bool[Array, " replicates"]) -> PerDraw:
-        """Return the mean of each draw over replicates drawn from those present.
-
-        Where a value is undefined in a draw, because a class has no weight there, its replicate is left out of that
-        draw; nan if none is left.
-        """
-        counts, values = self.counts(int(np.count_nonzero(present))), values if present.all() else values[:, present]
+    def add(self, replicate: int, values: Float[Array, "arms draws"]) -> None:
+        """Add the scores of all arms in one replicate, as often as it was drawn."""
+        if not self._group.present[replicate]:
+            return
+        count, values = self._counts[self._place_of[replicate]], values[self._group.arms]
         defined = np.isfinite(values)
-        if defined.all() and present.any():
-            return np.asarray(np.einsum("dr,dr->d", counts, values) / counts.shape[1])
-        whole = (counts * defined).sum(axis=1)
-        total = (counts * np.where(defined, values, 0.0)).sum(axis=1)
-        return np.asarray(np.divide(total, whole, out=np.full(len(values), np.nan), where=whole > 0))
+        if defined.all():
+            self._total += count * values
+            self._count += count
+            return
+        known, counts = np.where(defined, values, 0.0), count * defined
+        self._arm_total += counts * known
+        self._arm_count += counts
+        both = counts[self._first] * defined[self._second]
+        self._pair_total += both * (known[self._first] - known[self._second])
+        self._pair_count += both
+
+    def of_pairs(self) -> Float[Array, "pairs draws"]:
+        """Return the mean of each draw of arm a minus arm b; nan where no replicate is left."""
+        total = self._total[self._first] - self._total[self._second] + self._pair_total
+        return _mean(total, self._count + self._pair_count)
+
+    def of_arms(self) -> Float[Array, "arms draws"]:
+        """Return the mean of each draw of each arm; nan where no replicate is left."""
+        return _mean(self._total + self._arm_total, self._count + self._arm_count)
 
 
-def _difference(means_of: _Means, pair: tuple[int, int], alpha: float, family_size: int) -> BootstrapDifference:
-    (a, b), scores = pair, means_of.scores
-    observed = scores.observed[:, a] - scores.observed[:, b]
+def _counts(chosen: Float[Array, "draws replicates"], present: int) -> Float[Array, "present draws"]:
+    """Return how often each of the replicates present is drawn, when as many are drawn as there are."""
+    draws = len(chosen)
+    cells: Int[Array, "draws present"] = (chosen[:, :present] * present).astype(np.int64) * draws
+    cells += np.arange(draws)[:, None]
+    return np.bincount(cells.ravel(), minlength=present * draws).reshape(present, draws).astype(float)
+
+
+def _mean(total: Float[Array, "_ draws"], count: Float[Array, "_ draws"]) -> Float[Array, "_ draws"]:
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def _difference(
+    means: PerDraw, observed: Float[Array, " replicates"], alpha: float, family_size: int, num_patients: int
+) -> BootstrapDifference:
     present = np.asarray(np.isfinite(observed))
-    means = means_of.difference(a, b, present)
     means = means[np.isfinite(means)]
     tail = alpha / (2 * family_size)
     low, high = np.quantile(means, [tail, 1 - tail]) if len(means) > 1 else (np.nan, np.nan)
@@ -225,21 +254,18 @@ def _difference(means_of: _Means, pair: tuple[int, int], alpha: float, family_si
         level=1 - alpha,
         draws=len(means),
         num_replicates=int(present.sum()),
-        num_patients=scores.num_patients,
+        num_patients=num_patients,
         unit="patient and replicate",
         method="crossed bootstrap over patients and replicates, percentile, "
         f"Bonferroni over {family_size} comparison{'s' if family_size > 1 else ''}",
     )
 
 
-def _probability_best(means_of: _Means, higher_is_better: bool) -> Float[Array, " arms"]:
+def _probability_best(means: Float[Array, "arms draws"], higher_is_better: bool) -> Float[Array, " arms"]:
     """Return each arm's share of the draws in which it is best; equal bests share a draw."""
-    scores = means_of.scores
-    present = np.asarray(np.isfinite(scores.observed).all(axis=1))
-    means = np.stack([means_of.arm(arm, present) for arm in range(scores.observed.shape[1])], axis=1)
-    means = means[np.isfinite(means).all(axis=1)]
-    if not len(means):
-        return np.full(means.shape[1], np.nan)
-    best = means.max(axis=1, keepdims=True) if higher_is_better else means.min(axis=1, keepdims=True)
+    means = means[:, np.isfinite(means).all(axis=0)]
+    if not means.shape[1]:
+        return np.full(len(means), np.nan)
+    best = means.max(axis=0) if higher_is_better else means.min(axis=0)
     is_best = means == best
-    return np.asarray((is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0))
+    return np.asarray((is_best / is_best.sum(axis=0)).mean(axis=1))

@@ -64,8 +64,7 @@ def max_t(
     if not len(scores):
         scores = np.full((1, scores.shape[1]), np.nan)
     family = _Family(np.asarray(scores, dtype=float), np.array(pairs, dtype=int))
-    raw = family.flipped(family.differences, flips, seed)
-    centred = family.flipped(family.residuals, flips, seed)
+    raw, centred = family.flipped([family.differences, family.residuals], flips, seed)
     p_value = np.maximum(raw.alone, centred.alone)
     p_adjusted = np.maximum(raw.share_at_least(family.strength), centred.share_at_least(family.strength))
     p_value = np.maximum(p_value, family.p_if_equal)
@@ -138,15 +137,20 @@ class _Family:
         unlike = np.where(self.mean == 0, 1.0, unlike)
         return np.asarray(np.where(self.equal, unlike**self.count, 0.0))
 
-    def flipped(self, values: Float[Array, "replicates pairs"], flips: int, seed: int) -> _Reference:
-        """Return the reference from flips of whole replicates."""
-        largest, as_strong = [], np.zeros(values.shape[1])
-        for signs in sign_patterns(len(values), flips=flips, seed=seed):
-            strength = self._strength(signs, values)
-            largest.append(strength.max(axis=1))
-            as_strong += np.count_nonzero(strength >= self.strength * (1 - TIE), axis=0)
-        in_order = -np.sort(-np.concatenate(largest))
-        return _Reference(largest=in_order, alone=as_strong / len(in_order))
+    def flipped(self, several: Sequence[Float[Array, "replicates pairs"]], flips: int, seed: int) -> list[_Reference]:
+        """Return the reference of each of several sets of values, from the same flips of whole replicates."""
+        largest: list[list[Array]] = [[] for _ in several]
+        as_strong = [np.zeros(values.shape[1]) for values in several]
+        for signs in sign_patterns(self.replicates, flips=flips, seed=seed):
+            for index, values in enumerate(several):
+                strength = self._strength(signs, values)
+                largest[index].append(strength.max(axis=1))
+                as_strong[index] += np.count_nonzero(strength >= self.strength * (1 - TIE), axis=0)
+        in_order = [-np.sort(-np.concatenate(parts)) for parts in largest]
+        return [
+            _Reference(largest=sizes, alone=count / len(sizes))
+            for sizes, count in zip(in_order, as_strong, strict=True)
+        ]
 
     def _strength(
         self, signs: Float[Array, "flips replicates"], values: Float[Array, "replicates pairs"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Real
+from scipy.spatial.distance import pdist
 
 from lossassay.stats.intervals import Array
 
@@ -58,5 +59,4 @@ def share_of_pairs_at_least(values: Real[Array, " replicates"], gap: float) -> f
 def _gaps(values: Real[Array, " replicates"]) -> Float[Array, " pairs"]:
     used = np.asarray(values, dtype=float)
     used = used[np.isfinite(used)]
-    first, second = np.triu_indices(len(used), k=1)
-    return np.asarray(np.abs(used[first] - used[second]))
+    return pdist(used[:, None], "cityblock") if len(used) > 1 else np.zeros(0)

@@ -208,7 +208,8 @@ def _parts(values: Real[Array, " replicates"], influences: Influences) -> _Parts
         )
     present = np.flatnonzero(np.isfinite(values)).tolist()
     used = np.asarray(values, dtype=float)[present]
-    patient_error, patient_floor, patient_freedom, patients = last_part([influences[r] for r in present])
+    of_present = influences if len(present) == len(influences) else [influences[r] for r in present]
+    patient_error, patient_floor, patient_freedom, patients = last_part(of_present)
     if patients < 2:
         patient_error = float("nan")
     count = len(used)

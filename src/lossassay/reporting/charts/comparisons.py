@@ -26,6 +26,7 @@ from lossassay.study.folder.results import StudyResults
 _VERDICT_COLOURS = ("blue", "vermillion", "green", "grey", "ink")
 _VERDICT_SHAPES = ("triangle-right", "triangle-left", "square", "circle", "diamond")
 _TWO_LINES_UP_TO = 12  # pairs; more get one line each
+_MOST_CIRCLES = 200  # in one lane
 _OTHER_DROP_PX = 6  # of the other scope's line below the interval
 _ROW_PX, _LABEL_LIFT_PX, _MARK_DROP_PX = 50, 10, 9  # of rows with one line of label
 
@@ -154,7 +155,11 @@ def arms(results: StudyResults, messages: Messages) -> Figure | None:
     title = metric_title(messages, metric) + (" (%)" if formatting.in_percent(metric) else "")
     x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12), axis=alt.Axis(tickCount=9))
     layers = [*_single_runs(results, messages, metric), *_means(means, metric, messages, x)]
-    subtitle = messages.text("chart.arms.subtitle", level=level(results.facts), n=means["replicates"].max())
+    n: Any = means["replicates"].max()
+    circles = messages.text(
+        "chart.arms.circles" if n <= _MOST_CIRCLES else "chart.arms.few_circles", n=n, shown=_MOST_CIRCLES
+    )
+    subtitle = messages.text("chart.arms.subtitle", level=level(results.facts)) + " " + circles
     if means["population_low"].count():
         subtitle += " " + messages.text("chart.arms.population")
     return Figure(
@@ -192,7 +197,7 @@ def _single_runs(results: StudyResults, messages: Messages, metric: str) -> list
     runs = results.tables["runs"]
     if runs.is_empty() or metric not in runs.columns:
         return []
-    used = ordered(runs.filter(pl.col(metric).is_not_null()), "arm", arm_names(results))
+    used = _evenly(ordered(runs.filter(pl.col(metric).is_not_null()), "arm", arm_names(results)), metric)
     texts = _text("value_text", [formatting.value(metric, stored) for stored in used[metric]])
     data = inline(used.select("order", "replicate", *_shown(metric, metric), texts).rename({metric: "value"}))
     points = alt.Chart(data).mark_point(
@@ -200,6 +205,14 @@ def _single_runs(results: StudyResults, messages: Messages, metric: str) -> list
     )
     tooltip = tooltips(messages, replicate="replicate", value_text="value")
     return [points.encode(x="value:Q", y=row_position(), tooltip=tooltip)]
+
+
+def _evenly(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Leave out runs of an arm that has more than can be told apart, evenly by rank; the extremes stay."""
+    number = pl.len().over("arm").cast(pl.Int64)
+    place = (pl.col(metric).rank("ordinal").over("arm").cast(pl.Int64) - 1) * (_MOST_CIRCLES - 1)
+    next_step = place // (number - 1) > (place - (_MOST_CIRCLES - 1)) // (number - 1)
+    return runs.filter((number <= _MOST_CIRCLES) | next_step)
 
 
 def noise_floor(results: StudyResults, messages: Messages) -> Figure | None:

@@ -1,12 +1,14 @@
 """A study as analysis sees it: its runs, and which of them count."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lossassay import stats
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import CONTROL_ARMS, UNTUNED, Study, load_study
+from lossassay.study.analysis.patients import TestedPatients
 from lossassay.study.analysis.runs import Run, RunReader
 from lossassay.study.analysis.stopping import Stages, same_function_pairs
 from lossassay.study.analysis.units import Units, units_of
@@ -85,7 +87,19 @@ class Context:
 
     def of(self, arm: str) -> list[Run]:
         """Return the runs of an arm, by replicate."""
-        return [run for run in self.runs if run.arm == arm]
+        return self._by_arm.get(arm, [])
+
+    @cached_property
+    def tested_patients(self) -> TestedPatients:
+        """What each test row says of its patient, for every arm and yardstick."""
+        return TestedPatients(self.table)
+
+    @cached_property
+    def _by_arm(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.arm, []).append(run)
+        return found
 
     def metric_names(self) -> list[str]:
         """Return the yardsticks that are defined for the task."""

@@ -10,7 +10,7 @@ from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.engine.spec import Array
 from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.family import Pair
-from lossassay.study.analysis.patients import influences_between, patient_part
+from lossassay.study.analysis.patients import patient_part
 from lossassay.study.analysis.stopping import score_table
 
 _METHODS = {
@@ -97,7 +97,7 @@ def _population(context: Context, metric: str, scores: Array) -> list[Judged]:
     for a, b in pairs:
         result = stats.population_difference(
             scores[:, a] - scores[:, b],
-            influences_between(context.table[a], context.table[b], metric),
+            context.tested_patients.between((a, b), metric),
             alpha=context.study.evidence.alpha,
             family_size=len(pairs),
         )

@@ -1,6 +1,7 @@
 """What the patients who happened to be tested leave open: influence values of stored runs, pair by pair."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -9,25 +10,58 @@ from lossassay.engine.spec import Array
 from lossassay.study.analysis.family import Pair
 from lossassay.study.analysis.runs import Run
 
-Influences = list[tuple[Array, Array]]  # per replicate: patient of each test row, influence of each row
 _NONE: tuple[Array, Array] = (np.zeros(0, dtype=int), np.zeros(0))
 
 
-def influences_of(runs: Sequence[Run | None], metric: str) -> Influences:
-    """Return patients and influence values of one arm's runs, replicate by replicate; empty where a run is missing."""
-    return [_of_run(run, metric) for run in runs]
+class TestedPatients:
+    """Influence values of the runs of a study.
 
+    Args:
+        table: Runs of each arm, by replicate.
+    """
 
-def influences_between(first: Sequence[Run | None], second: Sequence[Run | None], metric: str) -> Influences:
-    """Return patients and differences of influence values of two arms; empty where one of them is missing."""
-    found = []
-    for a, b in zip(first, second, strict=True):
-        (patients, of_a), (_, of_b) = _of_run(a, metric), _of_run(b, metric)
-        if len(of_a) == len(of_b):  # arms of a replicate share split and order of rows
-            found.append((patients, of_a - of_b))
-        else:
-            found.append(_NONE)
-    return found
+    def __init__(self, table: Sequence[Sequence[Run | None]]) -> None:
+        self._table = table
+        self._of_arms: dict[tuple[int, str], stats.Influences] = {}
+
+    def of(self, arm: int, metric: str) -> stats.Influences:
+        """Return patients and influence values of one arm, replicate by replicate; empty where a run is missing.
+
+        Args:
+            arm: Its place in the table.
+            metric: A yardstick.
+        """
+        key = (arm, metric)
+        if key not in self._of_arms:
+            of_runs = [_of_run(run, metric) for run in self._table[arm]]
+            values = [psi for _, psi in of_runs]
+            if self._rows is None or not all(map(len, values)):
+                self._of_arms[key] = of_runs
+            else:
+                self._of_arms[key] = stats.StackedInfluences(rows=self._rows, values=np.concatenate(values))
+        return self._of_arms[key]
+
+    def between(self, pair: Pair, metric: str) -> stats.Influences:
+        """Return patients and differences of influence values of two arms; empty where one of them is missing."""
+        first, second = self.of(pair[0], metric), self.of(pair[1], metric)
+        if isinstance(first, stats.StackedInfluences) and isinstance(second, stats.StackedInfluences):
+            return first - second
+        both = zip(first, second, strict=True)
+        return [(patients, a - b) if len(a) == len(b) else _NONE for (patients, a), (_, b) in both]
+
+    @cached_property
+    def _rows(self) -> stats.PatientsOfRows | None:
+        """The rows that all arms were tested on, which share split and order of rows; None where one has others."""
+        of_replicates = []
+        for runs in zip(*self._table, strict=True):
+            tested = [run.patients for run in runs if run is not None]
+            if not tested or not len(tested[0]) or len({len(patients) for patients in tested}) > 1:
+                return None
+            of_replicates.append(tested[0])
+        if not of_replicates:
+            return None
+        sizes = np.array([len(patients) for patients in of_replicates])
+        return stats.PatientsOfRows(names=np.concatenate(of_replicates), sizes=sizes)
 
 
 def patient_part(table: Sequence[Sequence[Run | None]], metric: str, pairs: Sequence[Pair]) -> stats.PatientPart:
@@ -40,8 +74,9 @@ def patient_part(table: Sequence[Sequence[Run | None]], metric: str, pairs: Sequ
     """
     shape = (1, len(table[0]), len(pairs))
     errors, freedom, floors = (np.full(shape, np.nan) for _ in range(3))
-    for index, (a, b) in enumerate(pairs):
-        found = stats.patient_parts(influences_between(table[a], table[b], metric))
+    tested = TestedPatients(table)
+    for index, pair in enumerate(pairs):
+        found = stats.patient_parts(tested.between(pair, metric))
         errors[0, :, index], freedom[0, :, index] = found.errors, found.degrees_of_freedom
         floors[0, :, index] = found.floors
     return stats.PatientPart(error=errors, freedom=freedom, floor=floors)
@@ -58,6 +93,6 @@ def _of_run(run: Run | None, metric: str) -> tuple[Array, Array]:
     if run is None:
         return _NONE
     if metric not in run.influences:
-        values = metrics.influence(metric, run.labels, run.probabilities, task=run.task)
+        values = metrics.influence_of(metric, run.tested)
         run.influences[metric] = (run.patients, values) if np.isfinite(values).all() else _NONE
     return run.influences[metric]

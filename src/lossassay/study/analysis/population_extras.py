@@ -33,10 +33,11 @@ def _bootstrap(context: Context) -> dict[Pair, dict[str, Any]]:
     if context.metric == _NOT_WEIGHTED or not tested:
         return {}
     score = metrics.weighted_yardstick(context.metric, tested, task=context.task)
-    drawn = stats.draw_scores(score, num_patients=score.num_patients, draws=_DRAWS)
     found = stats.crossed_bootstrap(
-        drawn,
+        score.of_replicates,
         context.stages.family,
+        num_patients=score.num_patients,
+        draws=_DRAWS,
         alpha=context.study.evidence.alpha,
         family_size=len(context.stages.family),
         higher_is_better=YARDSTICKS[context.metric].best == "high",

@@ -21,16 +21,24 @@ class Run:
     id: str
     arm: str
     replicate: int
-    task: Any
     facts: dict[str, Any]
     history: pl.DataFrame
     rows: Array  # [M]
     patients: Array  # [M] number of the patient (without groups: of the image) of each row
-    labels: Array  # [M] or [M K]
     scores: Array  # [M K]
-    probabilities: Array  # [M K]
+    tested: metrics.Checked  # labels [M] or [M K], and probabilities [M K]
     values: dict[str, float]  # yardsticks on the test part, and own_loss
     influences: dict[str, tuple[Array, Array]] = field(default_factory=dict)  # filled by `patients`, when asked for
+
+    @property
+    def labels(self) -> Array:
+        """[M] or [M K]."""
+        return self.tested.labels
+
+    @property
+    def probabilities(self) -> Array:
+        """[M K]."""
+        return self.tested.probabilities
 
     @property
     def diverged(self) -> bool:
@@ -81,21 +89,19 @@ class RunReader:
 
     def _open(self, run_id: str, facts: dict[str, Any], test: pl.DataFrame, history: pl.DataFrame) -> Run:
         entry = self._entries[run_id]
-        labels, probabilities = test["label"].to_numpy(), test["probabilities"].to_numpy()
+        tested = metrics.Checked(test["label"].to_numpy(), test["probabilities"].to_numpy(), self._task)
         own_loss = facts["test_loss"]
-        values = metrics.yardsticks(labels, probabilities, task=self._task)
+        values = metrics.yardsticks_of(tested)
         rows = test["row"].to_numpy()
         return Run(
             id=run_id,
             arm=entry["arm"],
             replicate=entry["replicate"],
-            task=self._task,
             facts=facts,
             history=history,
             rows=rows,
             patients=self._patient_of_row[rows],
-            labels=labels,
             scores=test["scores"].to_numpy(),
-            probabilities=probabilities,
+            tested=tested,
             values=values | {"own_loss": float("nan") if own_loss is None else own_loss},
         )

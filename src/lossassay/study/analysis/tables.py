@@ -11,7 +11,6 @@ from lossassay.study.analysis.checks import check_rows, control_rows, divergence
 from lossassay.study.analysis.comparisons import comparison_rows, look_rows, rank_rows
 from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.controls import controls_rows
-from lossassay.study.analysis.patients import influences_of
 from lossassay.study.analysis.units import by_replicate
 from lossassay.study.folder.results import TABLES, column_type
 
@@ -58,13 +57,13 @@ def _runs(context: Context) -> Iterable[dict[str, Any]]:
 
 def _arms(context: Context) -> Iterable[dict[str, Any]]:
     level = 1 - context.study.evidence.alpha
-    for arm, runs in zip(context.arms, context.table, strict=True):
+    for place, (arm, runs) in enumerate(zip(context.arms, context.table, strict=True)):
         for metric in [*context.metric_names(), "own_loss"]:
             values = np.array([np.nan if run is None else run.values[metric] for run in runs])
             found = context.units.mean_interval(values, level=level)
             low = high = float("nan")
             if metric != "own_loss" and found.replicates > 1 and "population" in context.units.scopes:
-                population = stats.population_mean(values, influences_of(runs, metric), level=level)
+                population = stats.population_mean(values, context.tested_patients.of(place, metric), level=level)
                 low, high = population.low, population.high
             yield {
                 "arm": arm,
@@ -83,7 +82,7 @@ def _per_class(context: Context) -> Iterable[dict[str, Any]]:
     level = 1 - context.study.evidence.alpha
     for arm in context.arms:
         runs = context.of(arm)
-        found = [metrics.per_class(run.labels, run.probabilities, task=context.task) for run in runs]
+        found = [metrics.per_class_of(run.tested) for run in runs]
         for metric in found[0] if found else ():
             for index, name in enumerate(context.classes):
                 own = [(run.replicate, values[metric][index]) for run, values in zip(runs, found, strict=True)]
@@ -129,10 +128,11 @@ def _noise_floor(context: Context) -> Iterable[dict[str, Any]]:
 def _curves(context: Context) -> Iterable[dict[str, Any]]:
     quantities = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "validation_yardstick")
     for arm in context.arms:
-        histories = [run.history.select("epoch", *quantities) for run in context.of(arm)]
+        histories = [run.history for run in context.of(arm)]
         if not histories:
             continue
-        long = pl.concat(histories).unpivot(index="epoch", variable_name="quantity").filter(pl.col("value").is_finite())
+        together = pl.concat(histories).select("epoch", *quantities)
+        long = together.unpivot(index="epoch", variable_name="quantity").filter(pl.col("value").is_finite())
         band = long.group_by("quantity", "epoch", maintain_order=True).agg(
             mean=pl.col("value").mean(), low=pl.col("value").min(), high=pl.col("value").max(), replicates=pl.len()
         )
@@ -143,7 +143,7 @@ def _confusion(context: Context) -> Iterable[dict[str, Any]]:
     if context.task == "multi_label":
         return
     for arm in context.arms:
-        counts = sum(metrics.confusion_counts(run.labels, run.probabilities) for run in context.of(arm))
+        counts = sum(run.tested.confusion for run in context.of(arm))
         if isinstance(counts, int):
             continue
         for true, row in enumerate(counts):
@@ -159,10 +159,9 @@ def _confusion(context: Context) -> Iterable[dict[str, Any]]:
 
 def _roc(context: Context) -> Iterable[dict[str, Any]]:
     for arm in context.arms:
-        runs = context.of(arm)
+        found = [metrics.roc_curves_on_grid(run.labels, run.probabilities, _ROC_GRID) for run in context.of(arm)]
         for index, name in enumerate(context.classes):
-            curves = [metrics.roc_curve_on_grid(run.labels, run.probabilities, index, _ROC_GRID) for run in runs]
-            usable = [curve for curve in curves if np.isfinite(curve).all()]
+            usable = [curves[index] for curves in found if np.isfinite(curves[index]).all()]
             if not usable:
                 continue
             for false_rate, true_rate in zip(_ROC_GRID, np.mean(usable, axis=0), strict=True):

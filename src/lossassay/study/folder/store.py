@@ -181,17 +181,17 @@ class Store:
     def _read_many(self, run_ids: Sequence[str], name: str, kept: pl.Expr | None = None) -> dict[str, pl.DataFrame]:
         if not run_ids:
             return {}
-        paths = [self.runs / run_id / name for run_id in run_ids]
+        paths = [os.path.join(self.runs, run_id, name) for run_id in run_ids]
         try:
             frame = pl.read_parquet(paths, include_file_paths="file", glob=False)
         except (FileNotFoundError, pl.exceptions.PolarsError):
-            _refuse_damaged(paths)
+            _refuse_damaged([Path(path) for path in paths])
             raise
         frame = frame if kept is None else frame.filter(kept)
         rows, found = frame.drop("file"), dict.fromkeys(run_ids, frame.drop("file").head(0))
         start = 0
         for stretch in frame["file"].rle():
-            found[Path(stretch["value"]).parent.name] = rows.slice(start, stretch["len"])
+            found[os.path.basename(os.path.dirname(stretch["value"]))] = rows.slice(start, stretch["len"])
             start += stretch["len"]
         return found
 
