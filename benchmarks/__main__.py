@@ -28,6 +28,7 @@ IN_TURN = (
     "waiting",
     "growth",
     "loss_cost",
+    "bootstrap",
     "many_runs",
     "ray_overhead",
     *MEDICAL,
