@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lossassay.reporting import evidence, tuning
+from lossassay.reporting import answer, evidence, tuning
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.checks import check_rows
 from lossassay.reporting.messages import load_messages
@@ -248,6 +248,33 @@ def test_the_check_says_how_many_trials_were_cut_at_chance(tmp_path: Path) -> No
     (row,) = check_rows(dataclasses.replace(base, tables=base.tables | {"checks": failed}), load_messages())
     assert "a_loss, 4 of 4 trials after 1 epoch, in 1 of 1 tuning jobs." in plain(row.what)
     assert Path("docs/checks/tuning-cut-at-chance.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("replicates", "about"),
+    [(4, "each loss with its tuning."), (None, "each loss with the settings that its trials chose.")],
+)
+def test_the_first_page_says_what_the_verdicts_of_a_tuned_study_are_about(
+    tmp_path: Path, replicates: int | None, about: str
+) -> None:
+    base, messages = fake_results(tmp_path, arms=2), load_messages()
+    results = with_tuning(base, replicates=replicates, pairs_moved=1, pairs_with_interval=3)
+    words = " ".join(map(plain, answer.remarks(results, messages)))
+    assert about in words
+    assert "Tuning is shown to have moved 1 of 3 differences." in words
+    alone = with_tuning(base, replicates=replicates, pairs_with_interval=0)
+    assert "shown to have moved" not in " ".join(map(plain, answer.remarks(alone, messages)))
+    assert "uned" not in " ".join(map(plain, answer.remarks(base, messages)))
+
+
+def test_the_first_page_warns_of_trials_that_were_cut_at_chance(tmp_path: Path) -> None:
+    base, messages = fake_results(tmp_path, arms=2), load_messages()
+    fields = pl.lit('{"cuts": [["<b>", 2, 6, 8, 1, 3], ["<b>", 3, 2, 4, 1, 3], ["focal", 2, 6, 8, 1, 3]]}')
+    for status in ("failed", "passed"):
+        checks = base.tables["checks"].with_columns(status=pl.lit(status), fields=fields)
+        own = checks.filter(code="tuning-cut-at-chance")
+        found = answer.warnings(dataclasses.replace(base, tables=base.tables | {"checks": own}), messages)
+        assert [str(one).count("&lt;b&gt;") for one in found if "(" in one] == ([1] if status == "failed" else [])
 
 
 def test_an_unfinished_study_says_how_many_jobs_there_are(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The answer in words: one sentence for the study, one row for each pair."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def headline(results: StudyResults, m: Messages) -> Markup:
 
 
 def remarks(results: StudyResults, m: Messages) -> list[Markup]:
-    """Return what stands right below the answer: who was not beaten, one function, for whom, how sure, the cost."""
+    """Return what stands right below the answer: who was not beaten, one function, for whom, tuning, how sure, cost."""
     facts = results.facts
     pairs = list(primary_pairs(results).iter_rows(named=True))
     same = facts.get("same_function_pairs", ())
@@ -118,7 +119,7 @@ def remarks(results: StudyResults, m: Messages) -> list[Markup]:
         sentences += [m("remark.same_start", **_starts(pair))] if pair["replicates"] else []
         found.append(Markup(" ").join(sentences))
     found.append(m(_SCOPES[scope(results)], over=averaged_over(results, m)))
-    return [*found, *_surety(pairs, results, m), _cost(results, m)]
+    return [*found, *_tuned(results, m), *_surety(pairs, results, m), _cost(results, m)]
 
 
 def other_scope(results: StudyResults, m: Messages) -> Markup | None:
@@ -131,6 +132,17 @@ def other_scope(results: StudyResults, m: Messages) -> Markup | None:
 def unit_of_table(results: StudyResults, m: Messages) -> Markup:
     """Say in which unit the table of verdicts stands."""
     return m("section.answer.unit", unit=unit_of_difference(m, results.facts["primary_metric"]))
+
+
+def _tuned(results: StudyResults, m: Messages) -> Iterator[Markup]:
+    """Say what the verdicts of a tuned study are about, and how many of them hang on the tuning."""
+    tuning, facts = results.study.tuning, results.facts.get("tuning")
+    if tuning is None or not facts:
+        return
+    said = m(f"remark.tuned.{tuning.scope}")
+    if pairs := facts.get("pairs_with_interval"):
+        said = Markup("{} {}").format(said, m("remark.tuning_moved", moved=facts["pairs_moved"], pairs=pairs))
+    yield said
 
 
 def _surety(pairs: list[dict[str, Any]], results: StudyResults, m: Messages) -> Iterator[Markup]:
@@ -170,11 +182,19 @@ def warnings(results: StudyResults, m: Messages) -> list[Markup]:
         found.append(m("warning.diverged", runs=m.counted("count.runs", facts["runs_diverged"])))
     if facts.get("runs_failed"):
         found.append(m("warning.failed", runs=m.counted("count.runs", facts["runs_failed"])))
+    if cuts := _cuts_at_chance(results):
+        found.append(m("warning.tuned_at_chance", arms=Markup(", ").join(map(arm, cuts))))
     if facts.get("changes"):
         found.append(m("warning.changed", changes="; ".join(facts["changes"])))
     if facts.get("exploratory"):
         found.append(m("warning.exploratory"))
     return found
+
+
+def _cuts_at_chance(results: StudyResults) -> list[str]:
+    """Return the arms whose trials were stopped before they had learnt anything."""
+    found = results.tables["checks"].filter(code="tuning-cut-at-chance", status="failed")["fields"]
+    return [name for fields in found for name in dict.fromkeys(cut[0] for cut in json.loads(fields)["cuts"])]
 
 
 def pair_rows(results: StudyResults, m: Messages) -> list[PairRow]:
