@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from lossassay.biomarkers.heatmaps.gallery_file import read_gallery, write_galle
 from lossassay.biomarkers.heatmaps.report_gallery import make_report_gallery
 from lossassay.cli import app
 from lossassay.errors import OutFolderError
-from lossassay.study.folder.results import load_results
+from lossassay.study.analysis.analyse import analyse
+from lossassay.study.folder.results import load_results, read_plan
 from tests.reporting.fake_explanation import fake_explanation
 from tests.study.helpers import small_study, write_images
 from tests.study.here import run_here
@@ -72,6 +74,18 @@ def test_what_is_kept_is_what_was_found(tmp_path: Path) -> None:
     ]
     np.testing.assert_array_equal(found.images[2].maps["grad_cam"], given.images[2].maps["grad_cam"])
     assert read_gallery(tmp_path / "none") is None
+
+
+def test_an_arm_without_a_run_is_not_drawn_and_stops_nothing(finished_study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished_study, out)
+    for run_id in [run["id"] for run in read_plan(out)["runs"] if run["arm"] == "label_smoothing"]:
+        shutil.rmtree(out / "runs" / run_id)
+    analyse(out)
+    make_report_gallery(out)
+    found = read_gallery(out)
+    assert found is not None
+    assert found.run["arm"] == "categorical_crossentropy"
 
 
 def test_a_volume_is_kept_as_the_slice_through_its_strongest_place(tmp_path: Path) -> None:

@@ -140,8 +140,9 @@ def load_run(
     plan, store = read_plan(folder), Store(folder)
     entry = next((run for run in plan["runs"] if run["id"] == run_id), None)
     if entry is None or (entry["arm"] not in plan["arms"] and not controls):
-        what = "is a control, which is trained to be compared, not used" if entry else "is no run of the study's plan"
-        raise OutFolderError(f"{run_id} {what}. Expected a run of an arm: {', '.join(plan['arms'])}.")
+        raise OutFolderError(
+            f"{run_id} {_no_run_of_an_arm(entry)}. Expected a run of an arm: {', '.join(plan['arms'])}."
+        )
     facts = store.facts(run_id)
     if facts["status"] == "diverged":
         raise OutFolderError(
@@ -163,6 +164,13 @@ def load_run(
         calibration=None if facts["calibration"] is None else Calibration(**facts["calibration"]),
         device=device,
     )
+
+
+def _no_run_of_an_arm(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "is no run of the study's plan"
+    what = "an untuned run" if entry.get("untuned") else "a control"
+    return f"is {what}, which is trained to be compared, not used"
 
 
 def _refuse_absent(device: str) -> None:

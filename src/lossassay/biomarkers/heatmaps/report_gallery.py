@@ -40,7 +40,7 @@ def _run_to_show(folder: Path) -> str:
     results = load_results(folder)
     metric = results.plan["metric"]
     sign = 1.0 if YARDSTICKS[metric].best == "high" else -1.0
-    means = results.tables["arms"].filter(metric=metric)
+    means = results.tables["arms"].filter(metric=metric).drop_nulls("estimate")  # null: no run of the arm is there
     ranked = sorted(means.iter_rows(named=True), key=lambda row: -sign * row["estimate"])
     for arm in [row["arm"] for row in ranked]:
         whole = [

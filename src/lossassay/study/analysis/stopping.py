@@ -72,11 +72,15 @@ class Stages:
         return [{"id": run_id} for run_id in needed]
 
     def reached(self, there: Collection[str]) -> int:
-        """Return the replicates of the last look that all needed runs are there for, or that was gone past."""
-        stored = [entry for entry in self.plan["runs"] if entry["id"] in there]
-        furthest: int = max((entry["replicate"] + 1 for entry in stored), default=0)
-        needed = set(self.needed(there))
-        open_looks = [entry["replicate"] + 1 for entry in self.plan["runs"] if entry["id"] in needed]
+        """Return the replicates of the last look that all needed runs of arms are there for, or that was gone past.
+
+        A look sees arms alone: a control or an untuned run that is missing takes no look back.
+        """
+        beside = {entry["id"] for entry in self.plan["runs"] if entry["arm"] not in self.arms}
+        of_arms = [entry for entry in self.plan["runs"] if entry["id"] not in beside]
+        furthest: int = max((entry["replicate"] + 1 for entry in of_arms if entry["id"] in there), default=0)
+        needed = set(self.needed(there, beside))
+        open_looks = [entry["replicate"] + 1 for entry in of_arms if entry["id"] in needed]
         if self.looks.kind == "fixed" or not open_looks or furthest > max(open_looks):
             return furthest
         return int(max(min(open_looks) - 1, min(furthest, self.looks.first)))

@@ -14,7 +14,7 @@ import polars as pl
 
 from lossassay import metrics
 from lossassay.config import Study, load_study
-from lossassay.study.folder.results import LATER_TABLES, TABLES, read_plan
+from lossassay.study.folder.results import LATER_TABLES, TABLES, TUNING_TABLES, read_plan
 from lossassay.study.folder.store import Store
 
 # Column of history.parquet → name of its curve; the yardstick gets the name of the primary metric.
@@ -267,7 +267,7 @@ def _in_words(row: dict[str, Any]) -> str:
 
 def _artefacts(folder: Path, with_report: bool) -> dict[str, Path]:
     """Return the files that may leave: known tables and the report. study.toml and audit.json name places and files."""
-    names = [f"tables/{name}.csv" for name in (*TABLES, *LATER_TABLES)]
+    names = [f"tables/{name}.csv" for name in (*TABLES, *LATER_TABLES, *TUNING_TABLES)]
     if with_report:
         names.append("report.html")
     return {name: folder / name for name in names if (folder / name).is_file()}

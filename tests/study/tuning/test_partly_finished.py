@@ -1,0 +1,79 @@
+"""What is said and done with a tuned study of which some runs or tuning jobs are missing."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lossassay import api
+from lossassay.config import CONTROL_ARM, UNTUNED, Study
+from lossassay.errors import OutFolderError
+from lossassay.study.analysis.analyse import analyse
+from lossassay.study.folder.results import TUNING_TABLES, read_plan
+from lossassay.study.folder.store import Store
+from lossassay.study.tracking.record import StoredStudy
+from tests.study.here import run_here
+from tests.study.tuning.helpers import tuned_study
+
+ARMS = ({"name": "plain/CE", "loss": "categorical_crossentropy"}, {"name": "MSE", "loss": "mean_squared_error"})
+
+
+def stopping_study(images: Path, **tuning: Any) -> Study:
+    """Tuned, with an A/A control and up to four replicates; the margin is so wide that an early look decides."""
+    evidence = {"replicates": {"min": 2, "max": 4}, "margin": 0.9, "control": True}
+    return tuned_study(images, epochs=1, arms=list(ARMS), tuning={"trials": 2} | tuning, evidence=evidence)
+
+
+@pytest.fixture(scope="module")
+def stopped(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The out folder of a study that stopped at its second look."""
+    out = tmp_path_factory.mktemp("stopped") / "out"
+    run_here(stopping_study(images), out)
+    assert facts(out)["stopping"]["reached"] == 3
+    return out
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return found
+
+
+def without(folder: Path, out: Path, arm: str, replicate: int) -> Path:
+    """Copy an out folder, but for one run."""
+    shutil.copytree(folder, out)
+    own = [run for run in read_plan(out)["runs"] if (run["arm"], run["replicate"]) == (arm, replicate)]
+    shutil.rmtree(out / "runs" / own[0]["id"])
+    return out
+
+
+@pytest.mark.parametrize("beside", [CONTROL_ARM, f"{UNTUNED}MSE"])
+def test_a_missing_run_beside_the_arms_takes_no_look_back(stopped: Path, tmp_path: Path, beside: str) -> None:
+    out = without(stopped, tmp_path / "out", beside, 2)
+    analyse(out)
+    assert facts(out)["stopping"] == facts(stopped)["stopping"]
+    verdicts = [pl.read_parquet(folder / "tables" / "comparisons.parquet")["verdict"] for folder in (out, stopped)]
+    assert verdicts[0].equals(verdicts[1])
+    assert facts(out)["runs_planned"] == facts(out)["runs_finished"] + 1
+
+
+def test_a_missing_run_of_an_arm_takes_the_look_back(stopped: Path, tmp_path: Path) -> None:
+    out = without(stopped, tmp_path / "out", "MSE", 2)
+    analyse(out)
+    assert facts(out)["stopping"]["reached"] == 2
+
+
+def test_a_tracker_gets_the_tables_of_tuning_too(stopped: Path) -> None:
+    artefacts = StoredStudy(stopped).study(with_report=False).artefacts
+    assert {f"tables/{name}.csv" for name in TUNING_TABLES} <= set(artefacts)
+    assert set(artefacts) == {f"tables/{path.name}" for path in (stopped / "tables").glob("*.csv")}
+
+
+@pytest.mark.parametrize(("arm", "said"), [(CONTROL_ARM, "is a control, "), (f"{UNTUNED}MSE", "is an untuned run, ")])
+def test_a_run_beside_the_arms_is_not_used_and_called_what_it_is(stopped: Path, arm: str, said: str) -> None:
+    run_id = next(run["id"] for run in read_plan(stopped)["runs"] if run["arm"] == arm)
+    assert Store(stopped).is_there(run_id)
+    with pytest.raises(OutFolderError, match=f"{said}which is trained to be compared, not used"):
+        api.predict(stopped / "runs" / run_id, "digits")
