@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from lossassay import api
 from lossassay.config import CONTROL_ARM, UNTUNED, Study
 from lossassay.errors import OutFolderError
 from lossassay.study.analysis.analyse import analyse
+from lossassay.study.folder.leases import Leases
 from lossassay.study.folder.results import TUNING_TABLES, read_plan
 from lossassay.study.folder.store import Store
+from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy
 from tests.study.here import run_here
 from tests.study.tuning.helpers import tuned_study
@@ -77,3 +81,31 @@ def test_a_run_beside_the_arms_is_not_used_and_called_what_it_is(stopped: Path, 
     assert Store(stopped).is_there(run_id)
     with pytest.raises(OutFolderError, match=f"{said}which is trained to be compared, not used"):
         api.predict(stopped / "runs" / run_id, "digits")
+
+
+def test_without_waiting_it_stays_for_the_runs_that_a_tuning_job_of_another_tunes(
+    stopped: Path, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(stopped, out)
+    run = next(run for run in read_plan(out)["runs"] if run["arm"] == "MSE" and Store(out).is_there(run["id"]))
+    shutil.rmtree(out / "runs" / run["id"])
+    (out / "tuning" / run["tuned_by"]).rename(tmp_path / "job")
+    done: list[str] = []
+
+    def finish() -> None:
+        (tmp_path / "job").rename(out / "tuning" / run["tuned_by"])
+        other.give_back(run["tuned_by"], done=True)
+
+    with Leases(out) as other:
+        other.take(run["tuned_by"])
+        timer = threading.Timer(2.5, finish)
+        timer.start()
+        run_here(stopping_study(images), out, wait=False, progress=Progress(on_message=collect(done)))
+        timer.join()
+    assert done == [run["id"]]
+
+
+def collect(done: list[str]) -> Callable[[dict[str, Any]], None]:
+    """Keep the names of what is done."""
+    return lambda message: done.append(message["id"]) if message["event"] == "done" else None

@@ -40,7 +40,7 @@ def train_missing(
         images: The memory-mapped image array.
         leases: Of this process on the folder. Jobs that other processes hold are theirs, unless these die.
         workers: Processes at once; None only with a cluster: as many as it has room for.
-        wait: Wait for the jobs that other processes hold.
+        wait: Wait for the runs that other processes train; tuning jobs of others are waited for in any case.
         progress: What to call on the way.
         executor: Where runs are computed.
 
@@ -80,7 +80,7 @@ class _SharedJobs:
         tuning: Of the tuning jobs.
         leases: Of this process; a job is ours from `take` to its last message.
         progress: What to call on the way.
-        wait: Wait for jobs that other processes hold.
+        wait: Wait for runs that other processes train.
     """
 
     def __init__(
@@ -148,10 +148,13 @@ class _SharedJobs:
         self._progress.on_message(message)
 
     def _leave_to_others(self) -> None:
-        """Leave, if others hold what is left; what was refused because it has just been finished is no reason."""
+        """Leave, if others train what is left; what was refused because it has just been finished is no reason.
+
+        Where others are at tuning jobs, the runs that follow are nobody's yet: then we stay to share them.
+        """
         self._list_again()
-        left = self._wanted - self._there - self._tuning.finished()
-        if left & self._leases.taken_by_others():
+        left = self._wanted - self._there
+        if not self._tuning.plans_any(left) and left & self._leases.taken_by_others():
             raise UnfinishedError(len(left))
 
     def _list_again(self) -> None:

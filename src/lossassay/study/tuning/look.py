@@ -1,7 +1,7 @@
 """What the parent of a study does about tuning before each look."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class TuningLook:
     def is_there(self, job_id: str) -> bool:
         """Return whether a job is finished."""
         return self._store.is_there(job_id)
+
+    def plans_any(self, names: Collection[str]) -> bool:
+        """Return whether a tuning job is among these runs and jobs."""
+        return any(job["id"] in names for job in self._jobs)
 
     def on_message(self, message: dict[str, Any]) -> None:
         """Keep optuna's file up while jobs come in.
