@@ -42,7 +42,8 @@ def with_tuning(
     """
     arms = [arm.name for arm in results.study.arms]
     scope = "once" if replicates is None else "nested"
-    study = results.study.model_copy(update={"tuning": TuningConfig(scope=scope, trials=8, **(settings or {}))})
+    own = TuningConfig.model_validate({"scope": scope, "trials": 8, "untuned": untuned} | (settings or {}))
+    study = results.study.model_copy(update={"tuning": own})
     peaks = {arm: 3e-4 * 10 ** (1.6 * place / max(1, len(arms) - 1) * apart) for place, arm in enumerate(arms)}
     jobs = fake_jobs(study, peaks, replicates=replicates, diverged=diverged)
     gain = {"gain": 0.012, "gain_low": 0.004, "gain_high": 0.02, "replicates": replicates or 8}
@@ -71,7 +72,7 @@ def with_tuning(
         "jobs_finished": len(jobs),
         "common_epochs": QUARTER,
         "trial_seconds": 240.0,
-        "untuned_seconds": 90.0,
+        "untuned_seconds": 90.0 if untuned else 0,
         "epochs_low": spent.min(),
         "epochs_high": spent.max(),
         "gain_replicates": replicates or 8,

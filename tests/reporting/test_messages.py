@@ -71,7 +71,8 @@ def whole_pages(folder: Path) -> Iterator[StudyResults]:
     """Studies whose pages together need every sentence but those of single verdicts."""
     base = fake_results(folder, arms=4)
     with_heatmaps(base)
-    yield changed_facts(base, paper=PAPER, runs_planned=99, runs_diverged=1, runs_failed=2)
+    yield changed_facts(base, paper=PAPER, runs_planned=99, runs_diverged=1, runs_failed=2, jobs_failed=1)
+    yield changed_facts(base, jobs_failed=2)
     yield fake_results(folder, arms=2, multi_label=True, pictures=False)
     yield fake_results(folder, arms=2, replicates=1, margin=None, pictures=False)
     yield fake_results(folder, arms=2, classes=tuple("abcdefgh"), pictures=False)
@@ -159,6 +160,7 @@ def tuned(folder: Path) -> Iterator[StudyResults]:
     yield with_tuning(two, replicates=None, apart=False, changed=False, settings={"sampler": "random"})
     yield with_tuning(two, untuned=False, jobs_finished=2, settings={"sampler": "tpe", "pruning": "none"})
     yield with_tuning(two, diverged=5, epochs_low=1, rate_changes=[], moved=False)
+    yield with_tuning(two, epochs_low=1)
     yield with_tuning(two, rate_tuned=False, common_epochs=1, metric="macro_auroc")
     yield with_tuning(two, replicates=1)
     three = fake_results(folder, arms=3, pictures=False)

@@ -59,6 +59,37 @@ def test_the_budget_is_said_to_be_equal_only_where_it_was(tmp_path: Path) -> Non
     assert "Arms spent 128 to 136 epochs on their trials, because 8 of the trials diverged" in said(unequal)
 
 
+def test_unequal_costs_are_laid_to_diverged_trials_only_where_nothing_else_differs(tmp_path: Path) -> None:
+    found = with_tuning(fake_results(tmp_path, arms=2, pictures=False), diverged=5, epochs_low=64, epochs_high=136)
+    budget = found.tables["tuning_budget"].with_columns(jobs=pl.Series([2, 4]))
+    fewer = dataclasses.replace(found, tables=found.tables | {"tuning_budget": budget})
+    words = "Arms spent 64 to 136 epochs on their trials: they differ in the number of finished tuning jobs"
+    assert words in said(fewer)
+    assert "because" not in said(fewer).split("Arms spent")[1].split(".")[0]
+    assert words not in said(found)
+
+
+def test_the_first_page_gives_no_cost_of_untuned_arms_where_none_were_trained(tmp_path: Path) -> None:
+    base, m = fake_results(tmp_path, arms=2, pictures=False), load_messages()
+    both, tuned_alone = (plain(answer.remarks(with_tuning(base, untuned=untuned), m)[-1]) for untuned in (True, False))
+    assert "and the same arms with the settings of the study file" in both
+    assert tuned_alone.endswith("of training more.")
+
+
+def test_why_no_difference_is_there_without_tuning(tmp_path: Path) -> None:
+    base = fake_results(tmp_path, arms=2, pictures=False)
+    assert "(`tuning.untuned`)" in said(with_tuning(base, untuned=False))
+    found = with_tuning(base)
+    empty = found.tables | {"tuning_verdicts": found.tables["tuning_verdicts"].clear()}
+    two, one = (base.tables["comparisons"].with_columns(verdict=pl.lit(word)) for word in ("better", "same function"))
+    missing = said(dataclasses.replace(found, tables=empty | {"comparisons": two}))
+    assert "an interval needs two replicates with and without tuning" in missing
+    same = said(dataclasses.replace(found, tables=empty | {"comparisons": one}))
+    for page in (missing, same):
+        assert "were not trained with the settings of the study file" not in page
+    assert "moved" not in same
+
+
 def test_what_tuning_changed_is_said_by_intervals_and_not_by_words(tmp_path: Path) -> None:
     base, messages = fake_results(tmp_path, arms=3, pictures=False), load_messages()
     first, second = (arm.name for arm in base.study.arms[:2])

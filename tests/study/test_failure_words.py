@@ -32,7 +32,13 @@ def test_of_a_traceback_the_error_is_told() -> None:
         ("/out of mine/here cannot be written", "<path> cannot be written"),
         ("look at https://example.org/page", "look at https://example.org/page"),
         ("", ""),
+        ("KeyError: 'focal/g 2'", "KeyError: 'focal/g 2'"),
+        ("the arm a/b, and 'untuned: a/b'", "the arm a/b, and 'untuned: a/b'"),
+        ("'/data/a/b/p1.png' of a/b", "<path> of a/b"),
+        ("lies in /data/a/b or 'a/b/p1.png' or ../a/b", "lies in <path> or <path> or ..<path>"),
+        (r"KeyError: 'x\y'", r"KeyError: 'x\y'"),
     ],
 )
 def test_no_place_is_told(message: str, told: str) -> None:
-    assert in_one_line(message, [Path("/out of mine")]) == told
+    names = ("a/b", "focal/g 2", r"x\y", "plain")
+    assert in_one_line(message, [Path("/out of mine")], names) == told

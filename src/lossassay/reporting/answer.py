@@ -165,13 +165,14 @@ def _cost(results: StudyResults, m: Messages) -> Markup:
     if "trial_seconds" not in tuning:  # not tuned, or a folder from before it was stored
         return said
     times = {name: formatting.duration(tuning[f"{what}_seconds"]) for name, what in _TUNING_TIMES.items()}
-    return Markup("{} {}").format(said, m("remark.cost_tuned", **times))
+    key = "remark.cost_tuned" if tuning["untuned_seconds"] else "remark.cost_tuned_alone"
+    return Markup("{} {}").format(said, m(key, **times))
 
 
 def warnings(results: StudyResults, m: Messages) -> list[Markup]:
     """Return what can change the answer: accepted findings, missing, diverged and failed runs, a changed rule."""
     facts = results.facts
-    done = facts.get("runs_finished", 0) + facts.get("runs_diverged", 0)
+    done = sum(facts.get(f"runs_{name}", 0) for name in ("finished", "diverged", "untuned"))
     found = []
     accepted = accepted_codes(results)
     if accepted:
@@ -182,6 +183,8 @@ def warnings(results: StudyResults, m: Messages) -> list[Markup]:
         found.append(m("warning.diverged", runs=m.counted("count.runs", facts["runs_diverged"])))
     if facts.get("runs_failed"):
         found.append(m("warning.failed", runs=m.counted("count.runs", facts["runs_failed"])))
+    if facts.get("jobs_failed"):
+        found.append(m("warning.failed_jobs", jobs=m.counted("count.jobs", facts["jobs_failed"])))
     if cuts := _cuts_at_chance(results):
         found.append(m("warning.tuned_at_chance", arms=Markup(", ").join(map(arm, cuts))))
     if facts.get("changes"):

@@ -125,12 +125,19 @@ def _budget_words(results: StudyResults, tuning: TuningConfig, facts: dict[str, 
     low, high = facts["epochs_low"], facts["epochs_high"]
     if low is not None and low == high:
         parts.append(m("tuning.equal", epochs=m.counted("count.epochs", low)))
-    elif low is not None and facts["diverged"]:
+    elif low is not None:
         ends = {"low": formatting.count(low), "high": formatting.count(high)}
-        parts.append(m("tuning.unequal", diverged=formatting.count(facts["diverged"]), **ends))
+        key = "tuning.unequal" if facts["diverged"] and _even(results) else "tuning.uneven"
+        parts.append(m(key, diverged=formatting.count(facts["diverged"]), **ends))
     yield Markup(" ").join(parts)
     if facts["jobs_finished"]:
         yield m("tuning.own", number=facts["own_settings_chosen"], of=facts["jobs_finished"])
+
+
+def _even(results: StudyResults) -> bool:
+    """Return whether all arms have as many jobs and epochs, so that diverged trials alone make their costs differ."""
+    epochs = {results.study.training_of(arm).epochs for arm in results.study.arms}
+    return len(epochs) == 1 and results.later("tuning_budget")["jobs"].n_unique() == 1
 
 
 def _changes(results: StudyResults, m: Messages) -> Iterator[Markup]:
@@ -139,7 +146,7 @@ def _changes(results: StudyResults, m: Messages) -> Iterator[Markup]:
     if len(arm_names(results)) < 2:
         return
     if table.is_empty():
-        yield m("tuning.no_untuned")
+        yield from _nothing_to_compare(results, m)
         return
     metric = results.facts["primary_metric"]
     for row in table.iter_rows(named=True):
@@ -152,6 +159,15 @@ def _changes(results: StudyResults, m: Messages) -> Iterator[Markup]:
         yield m("tuning.none_moved", pairs=m.counted("count.differences", known))
     elif known > moved:
         yield m("tuning.others_not_moved", pairs=m.counted("count.differences", known - moved))
+
+
+def _nothing_to_compare(results: StudyResults, m: Messages) -> Iterator[Markup]:
+    """Say why no difference is there with and without tuning; nothing where all arms are one function."""
+    words = results.tables["comparisons"].filter(primary=True)["verdict"]
+    if results.study.tuning is not None and not results.study.tuning.untuned:
+        yield m("tuning.no_untuned")
+    elif (words != "same function").any():
+        yield m("tuning.shift_unknown")
 
 
 def _change(row: dict[str, Any], metric: str, m: Messages) -> Markup:

@@ -19,6 +19,7 @@ from lossassay.study.folder.results import TUNING_TABLES, read_plan
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy
+from lossassay.study.tuning.store import TuningStore
 from tests.study.here import run_here
 from tests.study.tuning.helpers import tuned_study
 
@@ -60,13 +61,42 @@ def test_a_missing_run_beside_the_arms_takes_no_look_back(stopped: Path, tmp_pat
     assert facts(out)["stopping"] == facts(stopped)["stopping"]
     verdicts = [pl.read_parquet(folder / "tables" / "comparisons.parquet")["verdict"] for folder in (out, stopped)]
     assert verdicts[0].equals(verdicts[1])
-    assert facts(out)["runs_planned"] == facts(out)["runs_finished"] + 1
+    own = facts(out)
+    assert own["runs_planned"] == own["runs_finished"] + own["runs_untuned"] + 1 == 15
 
 
 def test_a_missing_run_of_an_arm_takes_the_look_back(stopped: Path, tmp_path: Path) -> None:
     out = without(stopped, tmp_path / "out", "MSE", 2)
     analyse(out)
     assert facts(out)["stopping"]["reached"] == 2
+
+
+def test_a_study_that_stopped_early_lacks_no_tuning_job(stopped: Path, tmp_path: Path) -> None:
+    found = facts(stopped)["tuning"]
+    assert found["jobs_planned"] == found["jobs_finished"] == 6
+    out = without(stopped, tmp_path / "out", "MSE", 2)
+    job = next(job for job in read_plan(out)["tuning"] if (job["arm"], job["replicate"]) == ("MSE", 2))
+    shutil.rmtree(out / "tuning" / job["id"])
+    analyse(out)
+    assert (facts(out)["tuning"]["jobs_finished"], facts(out)["tuning"]["jobs_planned"]) == (5, 6)
+
+
+def test_the_cost_of_the_trials_holds_those_of_the_aa_control(stopped: Path) -> None:
+    store = TuningStore(stopped)
+    jobs = {job["arm"] for job in read_plan(stopped)["tuning"] if store.is_there(job["id"])}
+    assert CONTROL_ARM in jobs
+    spent = sum(store.facts(job_id)["seconds"] for job_id in store.finished())
+    assert facts(stopped)["tuning"]["trial_seconds"] == pytest.approx(spent)
+
+
+def test_a_failed_tuning_job_is_no_failed_run(stopped: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(stopped, out)
+    plan = read_plan(out)
+    analyse(out, {plan["tuning"][0]["id"]: "KeyError: 'plain/CE'", plan["runs"][0]["id"]: "no memory"})
+    found = facts(out)
+    assert (found["runs_failed"], found["jobs_failed"]) == (1, 1)
+    assert found["failures"] == ["KeyError: 'plain/CE'", "no memory"]
 
 
 def test_a_tracker_gets_the_tables_of_tuning_too(stopped: Path) -> None:

@@ -47,7 +47,8 @@ def analyse(folder: Path, failures: dict[str, str] | None = None) -> dict[str, p
                 frame.write_parquet(partial)
             with replaced(folder / "tables" / f"{name}.csv") as partial:
                 frame.write_csv(partial)
-        told = {run_id: in_one_line(text, _places(folder, context)) for run_id, text in (failures or {}).items()}
+        places, arms = _places(folder, context), [arm.name for arm in context.study.arms]
+        told = {run_id: in_one_line(text, places, arms) for run_id, text in (failures or {}).items()}
         write_json(folder / "facts.json", _facts(context, told) | tuning_facts(context, tuned))
     return tables
 
@@ -59,7 +60,8 @@ def _places(folder: Path, context: Context) -> list[Path]:
 def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:
     evidence = context.study.evidence
     statuses = [run.facts["status"] for run in context.runs]
-    first = context.runs[0].facts
+    first, untuned = context.runs[0].facts, sum(map(len, context.untuned.values()))
+    jobs = {job["id"] for job in context.plan.get("tuning", ())}
     return {
         "primary_metric": context.metric,
         "scope": evidence.scope,
@@ -67,10 +69,12 @@ def _facts(context: Context, failures: dict[str, str]) -> dict[str, Any]:
         "margin": evidence.margin,
         "method": evidence.method,
         "replicates_planned": evidence.most,
-        "runs_planned": len(context.runs) + len(context.controls) + context.missing,
+        "runs_planned": len(context.runs) + len(context.controls) + untuned + context.missing,
         "runs_finished": statuses.count("finished") + len(context.controls),
         "runs_diverged": statuses.count("diverged"),
-        "runs_failed": len(failures),
+        "runs_untuned": untuned,
+        "runs_failed": len(failures.keys() - jobs),
+        "jobs_failed": len(failures.keys() & jobs),
         "failures": sorted(set(failures.values())),
         "same_function_pairs": [_observed(context, a, b) for a, b in sorted(context.same)],
         "train_seconds_total": sum(run.facts["train_seconds"] for run in [*context.runs, *context.controls]),

@@ -18,7 +18,7 @@ from lossassay.study.analysis.judge import Judged, judge
 from lossassay.study.analysis.runs import Run
 from lossassay.study.analysis.stopping import score_table
 from lossassay.study.analysis.tuning_rates import RATE, rate_changes, rate_difference_rows, sensitivity_rows
-from lossassay.study.analysis.tuning_results import Job, common_epochs, jobs_of_arms, read_jobs
+from lossassay.study.analysis.tuning_results import Job, common_epochs, jobs_of_arms, read_jobs, seconds_of_trials
 from lossassay.study.analysis.tuning_tables import (
     Rows,
     best_so_far_rows,
@@ -28,6 +28,7 @@ from lossassay.study.analysis.tuning_tables import (
     trial_rows,
 )
 from lossassay.study.folder.results import TUNING_TABLES, column_type
+from lossassay.study.folder.store import Store
 
 
 def tuning_tables(context: Context) -> dict[str, pl.DataFrame]:
@@ -62,10 +63,10 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
     found = {
         "metric": metric,
         "parameters": list(dict.fromkeys(name for job in jobs for name in job.space)),
-        "jobs_planned": len(jobs_of_arms(context.plan)),
+        "jobs_planned": _jobs_planned(context),
         "jobs_finished": len(jobs),
         "common_epochs": common_epochs(jobs),
-        "trial_seconds": budget["train_seconds"].sum(),
+        "trial_seconds": seconds_of_trials(context.folder, context.plan),
         "untuned_seconds": sum(run.facts["train_seconds"] for runs in context.untuned.values() for run in runs),
         "epochs_low": budget["epochs"].min(),
         "epochs_high": budget["epochs"].max(),
@@ -83,6 +84,14 @@ def tuning_facts(context: Context, tables: dict[str, pl.DataFrame]) -> dict[str,
         "ranges": list(range_rows(context.study, context.plan)),
     }
     return {"tuning": found}
+
+
+def _jobs_planned(context: Context) -> int:
+    """Count the tuning jobs of the runs that are there or needed: early stopping leaves out what comes later."""
+    there = Store(context.folder).finished()
+    wanted = there | set(context.stages.needed(there))
+    tunes = {run.get("tuned_by") for run in context.plan["runs"] if run["id"] in wanted}
+    return sum(job["id"] in tunes for job in jobs_of_arms(context.plan))
 
 
 def edges(choices: pl.DataFrame) -> list[dict[str, Any]]:

@@ -96,8 +96,22 @@ def read_jobs(folder: Path, plan: dict[str, Any]) -> list[Job]:
         folder: The out folder.
         plan: plan.json.
     """
+    return _read(folder, plan, jobs_of_arms(plan))
+
+
+def seconds_of_trials(folder: Path, plan: dict[str, Any]) -> float:
+    """Return what all trials took, those of the A/A control too.
+
+    Args:
+        folder: The out folder.
+        plan: plan.json.
+    """
+    return sum(trial.seconds for job in _read(folder, plan, plan.get("tuning", ())) for trial in job.trials)
+
+
+def _read(folder: Path, plan: dict[str, Any], entries: Sequence[dict[str, Any]]) -> list[Job]:
     found = []
-    for entry in jobs_of_arms(plan):
+    for entry in entries:
         path = folder / "tuning" / entry["id"] / "trials.parquet"
         if path.is_file():
             found.append(
