@@ -25,11 +25,11 @@ from lossassay.study.training.worker import be_deterministic, do_job
 Message = dict[str, Any]
 
 
-def run_here(study: Study, out: Path, *, report: bool = False, **options: Any) -> api.Results:
+def run_here(study: Study | Path, out: Path, *, report: bool = False, **options: Any) -> api.Results:
     """Run a study as `api.run` does, its runs one after the other in this process.
 
     Args:
-        study: The study.
+        study: The study, or its file.
         out: The out folder.
         report: Draw the report too; its figures are no pictures as PNG.
         options: Of `api.run`.

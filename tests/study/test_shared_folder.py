@@ -140,6 +140,16 @@ def test_a_changed_study_is_refused_while_others_work_at_the_first(
         run_here(small_study(images), out)  # the same study is welcome
 
 
+def test_another_name_of_the_study_file_is_no_other_study(finished: Path, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (tmp_path / "renamed.toml").write_text(study_as_toml(small_study(images)))
+    with Leases(out) as other:
+        other.announce()
+        run_here(tmp_path / "renamed.toml", out)
+    assert "renamed.toml" in json.loads((out / "plan.json").read_text())["command"]
+
+
 @pytest.mark.slow
 def test_two_studies_that_start_at_once_in_an_empty_folder_one_is_told(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

@@ -80,14 +80,21 @@ def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
             write_json(folder / "plan.json", facts)
 
 
-def holds_plan(folder: Path, facts: dict[str, Any]) -> bool:
-    """Return whether plan.json says the same already, on whichever machine it was written."""
+def holds_plan(folder: Path, facts: dict[str, Any], *, command: bool = True) -> bool:
+    """Return whether plan.json says the same already, on whichever machine it was written.
+
+    Args:
+        folder: The out folder.
+        facts: plan.json as it would be written now.
+        command: Whether the command must be the same too; the name of the study file is part of it.
+    """
     try:
         known = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     facts = json.loads(json.dumps(facts))  # tuples become lists
-    return isinstance(known, dict) and known | {"environment": None} == facts | {"environment": None}
+    whatever = {"environment": None} | ({} if command else {"command": None})
+    return isinstance(known, dict) and known | whatever == facts | whatever
 
 
 def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:

@@ -133,4 +133,4 @@ def _same_study(folder: Path, facts: dict[str, Any], text: str) -> bool:
         known = (folder / "study.toml").read_text(encoding="utf-8")
     except OSError:
         return not (folder / "plan.json").exists()
-    return known == text and holds_plan(folder, facts)
+    return known == text and holds_plan(folder, facts, command=False)
