@@ -11,7 +11,8 @@ import polars as pl
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study, parse_study
-from lossassay.study.folder.results import TABLES, Gallery, StudyResults
+from lossassay.study.folder.columns import TABLES
+from lossassay.study.folder.results import Gallery, StudyResults
 
 LOSSES = (
     "categorical_crossentropy",
