@@ -62,7 +62,7 @@ def write_finished(folder: Path, made_of: Study) -> None:
     plan = make_plan(made_of, cache)
     (folder / "study.toml").write_text(study_as_toml(made_of), encoding="utf-8")
     write_json(folder / "audit.json", {"findings": []})
-    write_bench(plan, folder, plan_as_data(plan, cache, "lossassay run study.toml"))
+    write_bench(plan, cache, folder, plan_as_data(plan, cache, "lossassay run study.toml"))
     register(folder, made_of, plan.metric)
     bench, store = read_bench(folder, Path(str(cache.images.filename))), Store(folder)
     for number, run in enumerate(plan.runs):

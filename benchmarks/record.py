@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from lossassay.study.folder.results import TUNING_TABLES
+from lossassay.study.folder.columns import TUNING_TABLES
 
 RECORDS = Path(__file__).parent / "records"
 TABLES = ("runs", "arms", "comparisons", "ranks", "looks", "control", "checks", "noise_floor", "identities", "costs")

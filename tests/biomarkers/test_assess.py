@@ -16,7 +16,8 @@ from lossassay.biomarkers.quality.run_features import rows_of_test
 from lossassay.catalogue.criteria import CRITERIA
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.errors import DataError, OutFolderError, UnknownNameError
-from lossassay.study.folder.results import LATER_TABLES, load_results
+from lossassay.study.folder.columns import LATER_TABLES
+from lossassay.study.folder.results import load_results
 
 ARMS = ["categorical_crossentropy", "label_smoothing"]
 

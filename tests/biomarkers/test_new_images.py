@@ -40,7 +40,7 @@ def test_images_of_the_study_become_the_same_pixels_and_labels(run: LoadedRun, i
     assert list(new.labels) == cache.manifest.rows["label"].to_list()
     assert list(new.groups) == cache.manifest.rows["group"].to_list()
     assert new.left_out == 0
-    assert codes(new) == set()
+    assert codes(new) == {"learnt-from"}
 
 
 def test_a_folder_without_classes_has_no_labels_and_the_same_pixels(

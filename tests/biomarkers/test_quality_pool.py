@@ -23,7 +23,8 @@ from lossassay.config.load import parse_study
 from lossassay.config.schema import BiomarkersConfig
 from lossassay.data.cache import open_cache
 from lossassay.errors import DataError, ModelError, OutFolderError
-from lossassay.study.folder.results import LATER_TABLES, load_results
+from lossassay.study.folder.columns import LATER_TABLES
+from lossassay.study.folder.results import load_results
 from tests.study.here import run_here
 
 ARM, AGAIN, MASKED = "categorical_crossentropy", "A/A control", "control: masked centre"

@@ -20,6 +20,11 @@ def study(*, arms: list[dict[str, Any]] | None = None, **sections: Any) -> Study
     ("tuning", "message"),
     [
         ({"trials": 0}, "tuning.trials: input should be greater than or equal to 1, got 0"),
+        ({"trials": 1}, "tuning.trials: the first trial has the study's own settings, so 1 chooses nothing"),
+        (
+            {"share": 0.4},
+            'tuning.share: a share .* with scope = "once" alone; .* Leave share out, or write scope = "once"',
+        ),
         ({"trails": 3}, "tuning.trails: no such key; known: trials, .* Did you mean 'trials'?"),
         ({"space": {}}, "tuning.space: names no parameter"),
         ({"space": {"learning_rate": [0.1, 0.001]}}, "the low end 0.1 is not below the high end 0.001"),

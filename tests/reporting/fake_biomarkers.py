@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from lossassay.catalogue.criteria import CRITERIA
-from lossassay.study.folder.results import LATER_TABLES, StudyResults, column_type
+from lossassay.study.folder.columns import LATER_TABLES, column_type
+from lossassay.study.folder.results import StudyResults
 
 BASELINE = "classical baseline"
 

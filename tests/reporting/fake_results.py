@@ -11,7 +11,8 @@ import polars as pl
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import Study, parse_study
-from lossassay.study.folder.results import TABLES, Gallery, StudyResults
+from lossassay.study.folder.columns import TABLES
+from lossassay.study.folder.results import Gallery, StudyResults
 
 LOSSES = (
     "categorical_crossentropy",
@@ -663,6 +664,7 @@ _CHECKS: dict[str, dict[str, Any]] = {
     "margin-below-resolution": {"margin": 0.01, "resolution": 0.02, "metric": "balanced_accuracy"},
     "no-margin": {"resolution": 0.02, "metric": "balanced_accuracy"},
     "best-epoch-last": {"runs": 5, "of": 8},
+    "none-above-chance": {"arm_best": "<b>", "low": 0.3, "high": 0.4, "chance": 1 / 3},
     "small-class": {"classes": [["<i>covid</i>", 4]]},
     "group-overlap": {"groups": 3},
     "source-predicts-class": {"class": "covid-19", "youden": 0.98},

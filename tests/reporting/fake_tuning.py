@@ -11,7 +11,8 @@ from lossassay.study.analysis.tuning_evidence import edges
 from lossassay.study.analysis.tuning_rates import rate_changes, rate_difference_rows, sensitivity_rows
 from lossassay.study.analysis.tuning_tables import best_so_far_rows, budget_of, choice_rows, range_rows, trial_rows
 from lossassay.study.analysis.units import Units
-from lossassay.study.folder.results import TUNING_TABLES, StudyResults, column_type
+from lossassay.study.folder.columns import TUNING_TABLES, column_type
+from lossassay.study.folder.results import StudyResults
 from tests.study.fake_trials import QUARTER, fake_jobs
 
 

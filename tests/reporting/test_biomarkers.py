@@ -9,7 +9,7 @@ from lossassay.reporting.biomarkers import section
 from lossassay.reporting.charts import FIGURES
 from lossassay.reporting.messages import load_messages
 from lossassay.reporting.page import render
-from lossassay.study.folder.results import LATER_TABLES
+from lossassay.study.folder.columns import LATER_TABLES
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import fake_results
 from tests.reporting.test_charts import rows_of

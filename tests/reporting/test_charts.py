@@ -16,7 +16,7 @@ from lossassay.reporting.charts.critical_difference import critical_difference
 from lossassay.reporting.charts.quality import _without_flat_points
 from lossassay.reporting.figures import script_safe_json
 from lossassay.reporting.messages import load_messages
-from lossassay.study.folder.results import LATER_TABLES, TABLES, TUNING_TABLES
+from lossassay.study.folder.columns import LATER_TABLES, TABLES, TUNING_TABLES
 from lossassay.study.scores.tables import DataSets
 from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_results import empty_tables, fake_results

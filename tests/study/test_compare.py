@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 from lossassay import stats
 from lossassay.errors import DataError
-from lossassay.study.folder.results import TABLES
+from lossassay.study.folder.columns import TABLES
 from lossassay.study.scores.compare import ScoreComparison, compare_scores
 from lossassay.study.scores.words import in_tables
 from tests.study.scores import GOOD, write

@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from lossassay import api
+from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.config import study_as_toml
 from lossassay.errors import OutFolderError
+from lossassay.study.folder.columns import TABLES
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from tests.study.helpers import assert_same_tables, small_study, tables_without_clocks, write_images
@@ -52,12 +54,20 @@ def test_every_promised_file_is_there(finished: Path) -> None:
 
 
 def test_tables_have_the_promised_columns(finished: Path) -> None:
-    from lossassay.study.folder.results import TABLES
-
     for name, columns in TABLES.items():
         frame = pl.read_parquet(finished / "tables" / f"{name}.parquet")
         assert set(columns) <= set(frame.columns), name
         assert (finished / "tables" / f"{name}.csv").is_file()
+
+
+def test_intervals_of_arms_end_where_the_yardstick_does(finished: Path) -> None:
+    arms = pl.read_parquet(finished / "tables" / "arms.parquet").filter(pl.col("metric") != "own_loss")
+    ends = {name: (spec.low, float("inf") if spec.high is None else spec.high) for name, spec in YARDSTICKS.items()}
+    limits = [(row["metric"], row[name]) for row in arms.iter_rows(named=True) for name in ("low", "high")]
+    assert all(ends[metric][0] <= limit <= ends[metric][1] for metric, limit in limits if limit is not None)
+    assert any(limit in ends[metric] for metric, limit in limits)  # two replicates: wide intervals
+    classes = pl.read_parquet(finished / "tables" / "per_class.parquet")
+    assert classes.filter((pl.col("low") < 0) | (pl.col("high") > 1)).is_empty()
 
 
 def test_predictions_are_the_hand_over(finished: Path) -> None:

@@ -18,7 +18,8 @@ from lossassay.study.analysis.comparisons import comparison_rows
 from lossassay.study.analysis.context import Context, read_context
 from lossassay.study.analysis.tuning_evidence import shifts_of, tuning_facts, tuning_tables, verdict_rows
 from lossassay.study.analysis.units import Units
-from lossassay.study.folder.results import TUNING_TABLES, column_type, load_results
+from lossassay.study.folder.columns import TUNING_TABLES, column_type
+from lossassay.study.folder.results import load_results
 from tests.study.fake_trials import fake_jobs, write_jobs
 
 

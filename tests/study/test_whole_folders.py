@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from lossassay import api
 from lossassay.errors import OutFolderError
 from lossassay.study.folder import registered
+from lossassay.study.folder.results import load_results
 from lossassay.study.folder.store import Store
 from lossassay.study.folder.whole_files import explained, replaced, write_json
 from lossassay.study.tuning.store import TuningStore
@@ -97,6 +98,34 @@ def test_a_damaged_run_is_named_and_trained_again(
         shutil.rmtree(run)
         api.run(small_study(images), out, workers=1)
         assert_same_tables(finished, out)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "mends"),
+    [
+        ("facts.json", "lossassay report", "report"),
+        ("tables/comparisons.parquet", "lossassay report", "report"),
+        ("audit.json", "lossassay run", "run"),
+        ("gallery.npz", "lossassay run", "run"),
+        ("biomarkers.json", "lossassay biomarkers", None),
+        ("tables/biomarkers.parquet", "lossassay biomarkers", None),
+    ],
+)
+@pytest.mark.parametrize("damage", [b"", b"\0" * 400])
+def test_a_damaged_file_of_the_analysis_is_named_with_the_command_that_writes_it(
+    finished: Path, images: Path, tmp_path: Path, name: str, command: str, mends: str | None, damage: bytes
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / name).write_bytes(damage)
+    with pytest.raises(OutFolderError, match=rf"{name} is missing, empty or damaged.* Give `{command}` again"):
+        load_results(out)
+    if mends == "report":
+        api.report(out)
+    if mends == "run":
+        api.run(small_study(images), out, workers=1)
+    if mends:
+        assert load_results(out).findings == load_results(finished).findings
 
 
 @pytest.mark.parametrize(("name", "read"), [("job.json", "facts"), ("trials.parquet", "trials")])

@@ -97,7 +97,7 @@ def fit(
         facts["tuned_from"] = tuned_from(plan, keep_test=keep_test)
     with explained(out):
         (out / "study.toml").write_text(study_as_toml(readable(single)), encoding="utf-8")
-        write_bench(plan, out, facts)
+        write_bench(plan, cache, out, facts)
         (out / EXPECTED).unlink(missing_ok=True)
         if expected is not None:
             write_json(out / EXPECTED, expected)

@@ -1,7 +1,6 @@
 """What a model card says of a run, gathered from what is stored; `reporting.model_card` writes it."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from lossassay.biomarkers.decisions.operating_points import OperatingPoint, oper
 from lossassay.biomarkers.fit import read_expected
 from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.engine.spec import Array
+from lossassay.study.folder.results import read_findings
 from lossassay.study.folder.store import Store
 from lossassay.study.tuning.chosen import tuned_arm
 from lossassay.study.tuning.store import TuningStore
@@ -198,8 +198,5 @@ def _own_yardsticks(run: LoadedRun) -> dict[str, float | None]:
 
 def _findings(folder: Path) -> list[tuple[str, str, str]]:
     """Return the audit's findings without paths and rows; none where there was no audit."""
-    path = folder / "audit.json"
-    if not path.is_file():
-        return []
-    stored = json.loads(path.read_text(encoding="utf-8"))["findings"]
+    stored = read_findings(folder) if (folder / "audit.json").is_file() else ()
     return [(one["code"], one["severity"], one["message"]) for one in stored]

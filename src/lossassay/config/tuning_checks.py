@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lossassay.catalogue.yardsticks import YARDSTICKS
-from lossassay.config.schema import UNTUNED, ArmConfig, Study
+from lossassay.config.schema import UNTUNED, ArmConfig, Study, TuningConfig
 from lossassay.config.tuning_space import space_problems
 from lossassay.errors import unknown_name
 
@@ -23,6 +23,16 @@ def tuning_problems(study: Study) -> Iterator[str]:
     yield from space_problems(study)
     if tuning.metric is not None and tuning.metric not in YARDSTICKS:
         yield f"tuning.metric: {unknown_name('yardstick', tuning.metric, YARDSTICKS)}"
+    if tuning.trials == 1:
+        yield (
+            "tuning.trials: the first trial has the study's own settings, so 1 chooses nothing; write 2 or more, or "
+            "leave [tuning] out"
+        )
+    if tuning.scope == "nested" and tuning.share != TuningConfig.model_fields["share"].default:
+        yield (
+            'tuning.share: a share of the patients is taken for tuning with scope = "once" alone; with "nested" every '
+            'replicate tunes on its own training and validation part. Leave share out, or write scope = "once"'
+        )
     if tuning.sampler == "tpe" and tuning.pruning == "halving":
         yield (
             'tuning.sampler: "tpe" learns from trials that are finished, and pruning = "halving" stops most of them; '

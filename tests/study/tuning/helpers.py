@@ -32,5 +32,5 @@ def bench_of(study: Study, folder: Path) -> Bench:
     cache = open_cache(study.data)
     plan = make_plan(study, cache)
     folder.mkdir(parents=True, exist_ok=True)
-    write_bench(plan, folder, plan_as_data(plan, cache, "test"))
+    write_bench(plan, cache, folder, plan_as_data(plan, cache, "test"))
     return read_bench(folder, Path(str(cache.images.filename)))

@@ -14,8 +14,9 @@ from lossassay import api
 from lossassay.config import CONTROL_ARM, UNTUNED, Study
 from lossassay.errors import OutFolderError
 from lossassay.study.analysis.analyse import analyse
+from lossassay.study.folder.columns import TUNING_TABLES
 from lossassay.study.folder.leases import Leases
-from lossassay.study.folder.results import TUNING_TABLES, read_plan
+from lossassay.study.folder.results import read_plan
 from lossassay.study.folder.store import Store
 from lossassay.study.progress import Progress
 from lossassay.study.tracking.record import StoredStudy

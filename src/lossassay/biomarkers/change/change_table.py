@@ -26,7 +26,7 @@ from lossassay.data.table_columns import as_number
 from lossassay.data.visit_times import VisitTimes, moments_of, visit_times
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError
-from lossassay.study.folder.results import LATER_TABLES, column_type
+from lossassay.study.folder.columns import LATER_TABLES, column_type
 
 GROUP = "group"  # column of `lossassay extract`: the patient as a keyed hash
 _OF_RUNS = ("run", "arm", "replicate")  # columns that a study's table has besides

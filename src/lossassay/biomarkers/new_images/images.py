@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from lossassay.biomarkers.loaded_run import LoadedRun
+from lossassay.biomarkers.new_images.known import learnt_from
 from lossassay.biomarkers.new_images.new_rows import new_rows
 from lossassay.data.cache import ImageCache, open_manifest
 from lossassay.data.groups import hash_groups
@@ -134,7 +135,7 @@ def _opened(
 def _gathered(run: LoadedRun, opened: Sequence[ImageCache], left_out: Sequence[Finding]) -> NewImages:
     """Put the images of all sources in one row."""
     of_decoding = [one for cache in opened for one in cache.manifest.findings]
-    findings = (*_without_repeats([*of_decoding, *left_out]), *_differences(run, opened))
+    findings = (*_without_repeats([*of_decoding, *left_out]), *learnt_from(run, opened), *_differences(run, opened))
     largest = run.largest_value
     images = (
         opened[0].images

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from lossassay.study.folder.results import BIOMARKER_FACTS, LATER_TABLES, column_type
+from lossassay.study.folder.columns import LATER_TABLES, column_type
+from lossassay.study.folder.results import BIOMARKER_FACTS
 from lossassay.study.folder.whole_files import write_json
 
 Table = Iterable[dict[str, Any]]

@@ -15,7 +15,7 @@ from lossassay.data.audit.tells import STRONG_EXCESS
 from lossassay.engine.spec import Array
 from lossassay.study.analysis.comparisons import resolution
 from lossassay.study.analysis.context import Context
-from lossassay.study.analysis.controls import permuted_labels_at_chance, survives_without_anatomy
+from lossassay.study.analysis.controls import chance, permuted_labels_at_chance, survives_without_anatomy
 from lossassay.study.analysis.tuning_cuts import tuning_cut_at_chance
 from lossassay.study.analysis.tuning_evidence import tuned_at_edge
 from lossassay.study.analysis.tuning_rates import RATE
@@ -78,6 +78,23 @@ def _best_epoch_last(context: Context) -> Found:
     return last <= len(context.runs) / 2, {"runs": last, "of": len(context.runs)}
 
 
+def _none_above_chance(context: Context) -> Found:
+    """Is any arm shown to have learnt something? The one whose interval lies highest speaks for all."""
+    by_chance, level = chance(context.metric, len(context.classes)), 1 - context.study.evidence.alpha
+    if by_chance is None:
+        return None, {}
+    found = []
+    for arm, runs in zip(context.arms, context.table, strict=True):
+        values = np.array([np.nan if run is None else run.values[context.metric] for run in runs])
+        interval = context.units.mean_interval(values, level=level)
+        if isfinite(interval.low):
+            found.append((interval.low, interval.high, arm))
+    if not found:
+        return None, {}
+    low, high, arm = max(found)
+    return low > by_chance, {"arm_best": arm, "low": low, "high": high, "chance": by_chance}
+
+
 def _small_class(context: Context) -> Found:
     fewest = np.min([_cases(run.labels, len(context.classes)) for run in context.runs], axis=0)
     small = [[name, int(cases)] for name, cases in zip(context.classes, fewest, strict=True) if cases < _FEW_CASES]
@@ -138,6 +155,7 @@ CHECKS: dict[str, Callable[[Context], Found]] = {
     "margin-below-resolution": _margin_below_resolution,
     "no-margin": _no_margin,
     "best-epoch-last": _best_epoch_last,
+    "none-above-chance": _none_above_chance,
     "small-class": _small_class,
     "group-overlap": _group_overlap,
     "source-predicts-class": _source_predicts_class,

@@ -7,12 +7,13 @@ import numpy as np
 import polars as pl
 
 from lossassay import metrics, stats
+from lossassay.catalogue.yardsticks import YARDSTICKS
 from lossassay.study.analysis.checks import check_rows, control_rows, divergence_rows
 from lossassay.study.analysis.comparisons import comparison_rows, look_rows, rank_rows
 from lossassay.study.analysis.context import Context
 from lossassay.study.analysis.controls import controls_rows
 from lossassay.study.analysis.units import by_replicate
-from lossassay.study.folder.results import TABLES, column_type
+from lossassay.study.folder.columns import TABLES, column_type
 
 _ROC_GRID = np.linspace(0, 1, 101)
 _WORST = 12  # errors kept per arm
@@ -69,13 +70,19 @@ def _arms(context: Context) -> Iterable[dict[str, Any]]:
                 "arm": arm,
                 "metric": metric,
                 "estimate": found.estimate,
-                "low": found.low,
-                "high": found.high,
+                "low": _possible(found.low, metric),
+                "high": _possible(found.high, metric),
                 "sd": found.sd,
                 "replicates": found.replicates,
-                "population_low": low,
-                "population_high": high,
+                "population_low": _possible(low, metric),
+                "population_high": _possible(high, metric),
             }
+
+
+def _possible(limit: float, metric: str) -> float:
+    """Return the limit of an interval, or the end of the yardstick's range if it lies beyond: the value cannot."""
+    spec = YARDSTICKS.get(metric)
+    return limit if spec is None else float(np.clip(limit, spec.low, spec.high))
 
 
 def _per_class(context: Context) -> Iterable[dict[str, Any]]:
@@ -93,8 +100,8 @@ def _per_class(context: Context) -> Iterable[dict[str, Any]]:
                     "class": name,
                     "metric": metric,
                     "estimate": interval.estimate,
-                    "low": interval.low,
-                    "high": interval.high,
+                    "low": float(np.clip(interval.low, 0, 1)),
+                    "high": float(np.clip(interval.high, 0, 1)),
                     "replicates": interval.replicates,
                 }
 

@@ -27,7 +27,7 @@ from lossassay.study.analysis.tuning_tables import (
     range_rows,
     trial_rows,
 )
-from lossassay.study.folder.results import TUNING_TABLES, column_type
+from lossassay.study.folder.columns import TUNING_TABLES, column_type
 from lossassay.study.folder.store import Store
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 
 from lossassay.config import CONTROL_ARMS, UNTUNED, TrainingConfig
+from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.grouping import in_order_of_appearance, joined
+from lossassay.data.groups import hash_groups
 from lossassay.data.split import Split
 from lossassay.engine.damage import permuted_labels
 from lossassay.engine.seeds import Seeds
@@ -52,17 +54,19 @@ class Bench:
     tuning_parts: Array | None
 
 
-def write_bench(plan: Plan, folder: Path, facts: dict[str, Any]) -> None:
+def write_bench(plan: Plan, cache: ImageCache, folder: Path, facts: dict[str, Any]) -> None:
     """Write what the runs of a plan need.
 
     Args:
         plan: The plan.
+        cache: Its images; a keyed hash of the pixels of each says later whether an image is one that a run learnt from.
         folder: The out folder.
         facts: plan.json; see `study.planning.describe`.
     """
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
     exams = [None] * len(rows) if plan.exams is None else plan.exams
-    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
+    pixels = hash_groups(pixel_digests(cache))
+    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64), pixels=pl.Series(pixels, dtype=pl.String))
     parts = np.stack([_part_numbers(own, len(rows)) for own in plan.splits])
     with explained(folder):
         if not _holds_rows(folder / "rows.parquet", rows):
@@ -98,7 +102,7 @@ def holds_plan(folder: Path, facts: dict[str, Any], *, command: bool = True) -> 
 
 
 def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:
-    """Whether the same rows stand there, perhaps with groups hashed by the key of another user or machine."""
+    """Whether the same rows stand there, perhaps with hashes by the key of another user or machine."""
     try:
         known = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
@@ -107,9 +111,12 @@ def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:
 
 
 def _by_first_row(rows: pl.DataFrame) -> pl.DataFrame:
-    """Name each group by its first row."""
-    first = pl.col("row").first().over("group")
-    return rows.with_columns(group=pl.when(pl.col("group").is_not_null()).then(first))
+    """Name each group, and the pixels of equal images, by the first row."""
+    return rows.with_columns(
+        pl.when(pl.col(name).is_not_null()).then(pl.col("row").first().over(name)).alias(name)
+        for name in ("group", "pixels")
+        if name in rows.columns
+    )
 
 
 def _holds_parts(path: Path, parts: Array) -> bool:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from lossassay import stats
 from lossassay.stats.data_sets import FriedmanTest, RankGroups, friedman, nemenyi, wilcoxon_holm
 from lossassay.stats.intervals import Array
-from lossassay.study.folder.results import TABLES, column_type
+from lossassay.study.folder.columns import TABLES, column_type
 
 Method = Literal["t", "sign_flip"]
 FEWEST_DATA_SETS = 3

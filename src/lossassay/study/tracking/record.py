@@ -14,7 +14,8 @@ import polars as pl
 
 from lossassay import metrics
 from lossassay.config import Study, load_study
-from lossassay.study.folder.results import LATER_TABLES, TABLES, TUNING_TABLES, read_plan
+from lossassay.study.folder.columns import LATER_TABLES, TABLES, TUNING_TABLES
+from lossassay.study.folder.results import read_plan
 from lossassay.study.folder.store import Store
 
 # Column of history.parquet → name of its curve; the yardstick gets the name of the primary metric.

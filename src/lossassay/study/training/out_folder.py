@@ -124,7 +124,7 @@ def write_folder(plan: Plan, cache: ImageCache, folder: Path, leases: Leases, co
         )
     with explained(folder):
         write_bytes(folder / "study.toml", text.encode())
-        write_bench(plan, folder, facts)
+        write_bench(plan, cache, folder, facts)
         return register(folder, plan.study, plan.metric).changes
 
 
