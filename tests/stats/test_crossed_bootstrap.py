@@ -1,6 +1,8 @@
 """Crossed bootstrap: by hand, against scipy, at its limits, and how often it and a nested one err."""
 
+import tracemalloc
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -208,6 +210,17 @@ def test_replicates_without_a_class_are_left_out_of_both_arms_of_a_pair() -> Non
         assert (pair.low, pair.high) == pytest.approx(tuple(expected), rel=1e-12)
     means = np.stack([np.nanmean(np.take_along_axis(scores[:, arm], chosen.T, axis=0), axis=0) for arm in range(3)])
     np.testing.assert_allclose(found.probability_best, np.bincount(means.argmax(axis=0), minlength=3) / 400)
+
+
+def test_memory_does_not_grow_with_how_often_each_replicate_is_drawn() -> None:
+    """Each of six arms lacks a replicate of its own, so that every pair draws from others."""
+    values = np.random.default_rng(0).normal(size=(120, 6, 4))
+    values[range(6), range(6)] = NAN
+    tracemalloc.start()
+    of_values(values, list(combinations(range(6), 2)), draws=2_500, threads=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 120 * 2_500 * 2  # bytes of the counts of two groups of pairs; there are 16
 
 
 def test_what_makes_no_sense_is_refused() -> None:

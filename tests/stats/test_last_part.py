@@ -27,6 +27,11 @@ def test_nothing_is_known_without_replicates() -> None:
     assert last_part([(np.zeros(0, dtype=int), np.zeros(0))])[3] == 0
 
 
+def test_influence_values_may_be_whole_numbers() -> None:
+    patients, values = np.array([4, 4, 9]), np.array([1, -3, 2])
+    assert last_part([(patients, values)] * 2) == last_part([(patients, values.astype(float))] * 2)
+
+
 def stacked(influences: list[tuple[Any, Any]]) -> StackedInfluences:
     names, values = (np.concatenate(parts) for parts in zip(*influences, strict=True))
     sizes = np.array([len(psi) for _, psi in influences])

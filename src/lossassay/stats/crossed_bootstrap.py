@@ -114,24 +114,22 @@ def crossed_bootstrap(
     groups = _groups(observed, pairs)
     size = max(1, min(_BLOCK, _BLOCK_CELLS // num_patients))
 
-    def of_block(block: int) -> list[_Sums]:
+    def of_block(block: int) -> tuple[Float[Array, "arms draws"], Float[Array, "pairs draws"]]:
         count = min(draws, (block + 1) * size) - block * size
         weights = np.ascontiguousarray(_patient_weights(num_patients, size, seed, block)[:, :count])
         chosen = _replicates_drawn(seed, block * size, count, len(replicates))
-        sums = [_Sums(group, chosen) for group in groups]
+        counts = {number: _counts(chosen, number) for number in {group.number for group in groups}}
+        sums = [_Sums(group, counts[group.number]) for group in groups]
         for replicate, score in enumerate(replicates):
             values = score(weights)
             for own in sums:
                 own.add(replicate, values)
-        return sums
+        return sums[0].of_arms(), np.concatenate([own.of_pairs() for own in sums])
 
     with ThreadPoolExecutor(threads) as pool:
         blocks = list(pool.map(of_block, range(-(-draws // size))))
-    means = dict[tuple[int, int], PerDraw]()
-    for place, group in enumerate(groups):
-        of_pairs = np.concatenate([sums[place].of_pairs() for sums in blocks], axis=1)
-        means |= dict(zip(group.pairs, of_pairs, strict=True))
-    of_arms = np.concatenate([sums[0].of_arms() for sums in blocks], axis=1)
+    of_arms, of_pairs = (np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True))
+    means = dict(zip([pair for group in groups for pair in group.pairs], of_pairs, strict=True))
     return CrossedBootstrap(
         differences=[
             _difference(means[a, b], observed[:, a] - observed[:, b], alpha, family_size, num_patients)
@@ -154,6 +152,11 @@ class _Group:
     present: Bool[Array, " replicates"]
     arms: list[int]
     pairs: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        """How many replicates."""
+        return int(np.count_nonzero(self.present))
 
 
 def _groups(observed: Float[Array, "replicates arms"], pairs: Sequence[tuple[int, int]]) -> list[_Group]:
@@ -187,15 +190,14 @@ def _replicates_drawn(seed: int, first: int, draws: int, replicates: int) -> Flo
 class _Sums:
     """Sums over drawn replicates, for the arms and the pairs of one group; each replicate is added once, in order."""
 
-    def __init__(self, group: _Group, chosen: Float[Array, "draws replicates"]) -> None:
-        self._group = group
-        self._counts = _counts(chosen, int(np.count_nonzero(group.present)))
+    def __init__(self, group: _Group, counts: Float[Array, "present draws"]) -> None:
+        self._group, self._counts = group, counts
         self._place_of = np.cumsum(group.present) - 1
         place = {arm: index for index, arm in enumerate(group.arms)}
         self._first, self._second = (
             np.array([place[pair[side]] for pair in group.pairs], dtype=int) for side in (0, 1)
         )
-        draws, arms, pairs = len(chosen), len(group.arms), len(group.pairs)
+        draws, arms, pairs = counts.shape[1], len(group.arms), len(group.pairs)
         # of replicates in which all arms are defined, and of the others
         self._total, self._count = np.zeros((arms, draws)), np.zeros(draws)
         self._arm_total, self._arm_count = np.zeros((2, arms, draws))

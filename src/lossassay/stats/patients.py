@@ -62,7 +62,7 @@ class StackedInfluences(Sequence[tuple[Int[Array, " _"], Real[Array, " _"]]]):
     """
 
     rows: PatientsOfRows
-    values: Float[Array, " rows"]
+    values: Real[Array, " rows"]
 
     def __len__(self) -> int:
         return len(self.rows.sizes)

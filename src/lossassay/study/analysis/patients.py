@@ -38,7 +38,11 @@ class TestedPatients:
             if self._rows is None or not all(map(len, values)):
                 self._of_arms[key] = of_runs
             else:
-                self._of_arms[key] = stats.StackedInfluences(rows=self._rows, values=np.concatenate(values))
+                stacked = stats.StackedInfluences(rows=self._rows, values=np.concatenate(values))
+                for run, own in zip(self._table[arm], stacked, strict=True):
+                    if run is not None:
+                        run.influences[metric] = own  # the same memory: with many runs a copy of each would be much
+                self._of_arms[key] = stacked
         return self._of_arms[key]
 
     def between(self, pair: Pair, metric: str) -> stats.Influences:
@@ -55,7 +59,7 @@ class TestedPatients:
         of_replicates = []
         for runs in zip(*self._table, strict=True):
             tested = [run.patients for run in runs if run is not None]
-            if not tested or not len(tested[0]) or len({len(patients) for patients in tested}) > 1:
+            if not tested or not len(tested[0]) or not all(np.array_equal(own, tested[0]) for own in tested):
                 return None
             of_replicates.append(tested[0])
         if not of_replicates:
