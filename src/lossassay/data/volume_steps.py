@@ -119,7 +119,10 @@ def _levels(values: Values, told: Mapping[str, Any]) -> Values:
             low, high = lowest, highest
     levels = np.clip(values, low, high)
     levels -= np.float32(low)
-    levels *= np.float32(DEEPEST / (high - low))
+    stretch = DEEPEST / (high - low)
+    if stretch > float(np.finfo(np.float32).max):  # all values lie within 2e-34
+        return np.asarray(levels * np.float64(stretch), dtype=np.float32)
+    levels *= np.float32(stretch)
     return np.clip(levels, 0, DEEPEST, out=levels)
 
 
