@@ -1,6 +1,8 @@
 """Studies of grades and of findings with unknown ones, from images to a report; sums and losses of one's own."""
 
+import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossassay.errors import LabelError, StudyFileError
+from lossassay.errors import LabelError, LossInputError, StudyFileError
 from tests.study.helpers import small_study
 from tests.study.here import run_here
 
@@ -123,6 +125,18 @@ def test_a_loss_of_ones_own_is_trained_and_its_text_is_part_of_the_run(
     out = run(tmp_path, {"path": str(images)}, arms)
     pairs = pl.read_parquet(out / "tables" / "identities.parquet")
     assert pairs["relation"].to_list() == ["same function"]
+    module.write_text(
+        text
+        + "\n\ndef raising(scores, labels):\n    raise KeyError('left')\n"
+        + "\n\ndef flat(scores, labels):\n    return labels * 0.0\n"
+    )
+    importlib.reload(sys.modules["bent_losses"])
+    for name, words in (
+        ("raising", r"raised KeyError: 'left' \(bent_losses.py, line 9\)"),
+        ("flat", "not require grad"),
+    ):
+        with pytest.raises(LossInputError, match=rf"bent_losses:{name} was tried before training and .*{words}"):
+            run(tmp_path, {"path": str(images)}, [{"loss": f"bent_losses:{name}"}, {"loss": "scce"}])
     with pytest.raises(StudyFileError, match="no hyper-parameter is called 'powr'; known: power"):
         run(tmp_path, {"path": str(images)}, [{"loss": "bent_losses:bent", "powr": 1.0}])
     with pytest.raises(StudyFileError, match="module 'bent_losses' has no 'bend'"):

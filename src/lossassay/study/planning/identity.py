@@ -1,7 +1,12 @@
 """Finds arms that are the same function before anything is trained, and how far their gradients differ in scale."""
 
+import inspect
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +15,10 @@ import torch
 from lossassay import losses
 from lossassay.catalogue.arm_losses import spec_of
 from lossassay.catalogue.loss_spec import Task
+from lossassay.catalogue.own_losses import is_own, own_function
 from lossassay.config import ArmConfig, Study
 from lossassay.engine.spec import Array
+from lossassay.errors import LossassayError, LossInputError
 from lossassay.models.heads import make_head
 
 Relation = Literal["same function", "same loss, other training", "proportional", "different"]
@@ -101,10 +108,33 @@ def _value_and_gradients(
     encoded = losses.encode_labels(rows, num_classes, loss.spec.encoding, task)
     learnt = _stand_ins(len(rows), num_classes)
     inputs = {**learnt, "rows": torch.arange(len(rows)), "epoch": epoch, "epochs": epochs}
-    value = loss(scores, encoded.double() if encoded.is_floating_point() else encoded, **inputs)
     by = [scores, *learnt.values()]
-    gradients = torch.autograd.grad(value.mean(), by, allow_unused=True, materialize_grads=True)
+    with _explained(arm.loss):
+        value = loss(scores, encoded.double() if encoded.is_floating_point() else encoded, **inputs)
+        gradients = torch.autograd.grad(value.mean(), by, allow_unused=True, materialize_grads=True)
     return value.detach(), list(gradients)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn whatever a loss of the user's own raises into an error that names its file and line."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, LossassayError) or not is_own(name):
+            raise
+        raise LossInputError(
+            f"{name} was tried before training and raised {type(error).__name__}: {error}{_place(name, error)}. "
+            "Expected one number for each example, with a gradient by the scores. "
+            f"`lossassay check-loss {name}` says more."
+        ) from error
+
+
+def _place(name: str, error: Exception) -> str:
+    """Say where in the file of a loss it went wrong; nothing where that was behind the loss."""
+    file = inspect.getsourcefile(own_function(name))
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({Path(file).name}, line {lines[-1]})" if file and lines else ""
 
 
 def _random_scores(loss: losses.Loss, rows: int, num_classes: int) -> torch.Tensor:
