@@ -23,6 +23,7 @@ from scipy.special import ndtr
 
 from lossassay import stats
 from lossassay.metrics import TestedRows, influence, weighted_yardstick
+from lossassay.stats.crossed_bootstrap import _patient_weights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 METRIC = "balanced_accuracy"
@@ -246,8 +247,9 @@ def nested(study: Study, pairs: list[tuple[int, int]], *, draws: int = 2_000) ->
     banks = []
     for rows in study.tested:
         score = weighted_yardstick(METRIC, [rows], task="single_label")
-        patients = score.num_patients
-        weights = random.multinomial(patients, np.full(patients, 1 / patients), size=draws).T.astype(np.float32)
+        seed, size = int(random.integers(2**31)), 500
+        blocks = [_patient_weights(score.num_patients, size, seed, block) for block in range(draws // size)]
+        weights = np.concatenate(blocks, axis=1)
         banks.append(score(weights)[0].T)
     bank = np.stack(banks)  # [R draws A]
     chosen = random.integers(0, replicates, size=(draws, replicates))
