@@ -205,13 +205,16 @@ def keep(name: str, title: str, record: Mapping[str, Any], tables: str, folder: 
     print(f"{title}\n\n{tables}\n")
 
 
+PAGE = "docs/performance.md"  # where a record's numbers are told, unless the record says otherwise
+
+
 def readme(title: str, record: Mapping[str, Any], tables: str) -> str:
     """Return the page of a record."""
     machine = record["environment"]
     peers = " Peers: " + ", ".join(f"{name} {number}" for name, number in record["peers"].items()) + "."
     return (
         f"# {title}\n\n`{record['command']}` at commit {record['commit']}, on {machine['processor']}, "
-        f"{machine['cores']} cores; raw numbers in `record.json`, what they mean in `docs/performance.md`."
+        f"{machine['cores']} cores; raw numbers in `record.json`, what they mean in `{record.get('page', PAGE)}`."
         f"{peers if record['peers'] else ''}\n\n{tables}\n"
     )
 

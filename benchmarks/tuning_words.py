@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning_words", description=TITLE)
     parser.add_argument("--studies", type=int, default=2_000, help="in each cell")
     asked = parser.parse_args()
-    record = facts("tuning_words", [], peers=False)
+    record = facts("tuning_words", [], peers=False) | {"page": "docs/tuning.md"}
     record["command"] = f"python -m benchmarks.tuning_words --studies {asked.studies}"
     record["cells"] = [simulate(*cell, asked.studies) for cell in product(REPLICATES, DIFFERENCES, MARGINS)]
     keep("tuning_words", TITLE, record, tables(record))
