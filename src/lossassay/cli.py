@@ -324,7 +324,7 @@ def _finish(work: Any, out: Path, workers: int | None, as_json: bool, *, answers
     with _display() as display:
         results = work(out=out, workers=workers, progress=display.progress)
     for message in results.stored.facts["failures"]:
-        _say(f"A run failed: {message}")
+        _say(f"Failed: {message}")
     if as_json:
         _json({"comparisons": results.comparisons.to_dicts(), "report": str(results.folder / "report.html")})
     elif answers:

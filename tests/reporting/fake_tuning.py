@@ -130,3 +130,10 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.selectors.float().fill_nan(None))
     unknown = [column for column in frame.columns if frame[column].dtype == pl.Null]
     return frame.with_columns(pl.col(column).cast(schema[column]) for column in unknown)
+
+
+def with_epochs_of_one_arm(results: StudyResults, epochs: int) -> StudyResults:
+    """Give the first arm epochs of its own."""
+    first, *others = results.study.arms
+    own = first.model_copy(update={"training": {**first.training, "epochs": epochs}})
+    return dataclasses.replace(results, study=results.study.model_copy(update={"arms": (own, *others)}))

@@ -38,7 +38,7 @@ from tests.reporting.fake_biomarkers import with_biomarkers
 from tests.reporting.fake_card import fake_card, fake_tuned
 from tests.reporting.fake_explanation import fake_explanation, fake_heatmaps, with_heatmaps
 from tests.reporting.fake_results import PAPER, empty_tables, fake_results
-from tests.reporting.fake_tuning import with_tuning
+from tests.reporting.fake_tuning import with_epochs_of_one_arm, with_tuning
 from tests.reporting.test_charts import data_sets
 
 
@@ -160,7 +160,7 @@ def tuned(folder: Path) -> Iterator[StudyResults]:
     yield with_tuning(two, replicates=None, apart=False, changed=False, settings={"sampler": "random"})
     yield with_tuning(two, untuned=False, jobs_finished=2, settings={"sampler": "tpe", "pruning": "none"})
     yield with_tuning(two, diverged=5, epochs_low=1, rate_changes=[], moved=False)
-    yield with_tuning(two, epochs_low=1)
+    yield with_epochs_of_one_arm(with_tuning(two, epochs_low=1), 99)
     yield with_tuning(two, rate_tuned=False, common_epochs=1, metric="macro_auroc")
     yield with_tuning(two, replicates=1)
     three = fake_results(folder, arms=3, pictures=False)

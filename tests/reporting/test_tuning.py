@@ -16,7 +16,7 @@ from lossassay.reporting.methods import methods
 from lossassay.reporting.page import render, write_report
 from lossassay.study.folder.results import StudyResults
 from tests.reporting.fake_results import fake_results
-from tests.reporting.fake_tuning import with_tuning
+from tests.reporting.fake_tuning import with_epochs_of_one_arm, with_tuning
 from tests.reporting.test_charts import rows_of
 
 CHARTS = ("tuning_best", "tuning_rate", "tuning_choices")
@@ -67,6 +67,12 @@ def test_unequal_costs_are_laid_to_diverged_trials_only_where_nothing_else_diffe
     assert words in said(fewer)
     assert "because" not in said(fewer).split("Arms spent")[1].split(".")[0]
     assert words not in said(found)
+
+
+def test_epochs_of_arms_that_have_their_own_are_not_told_as_those_of_all(tmp_path: Path) -> None:
+    found = with_tuning(fake_results(tmp_path, arms=2, pictures=False))
+    assert "Every trial trained a quarter of the 15 epochs, the" in said(found)
+    assert "Every trial trained a quarter of the epochs of its arm, the" in said(with_epochs_of_one_arm(found, 99))
 
 
 def test_the_first_page_gives_no_cost_of_untuned_arms_where_none_were_trained(tmp_path: Path) -> None:

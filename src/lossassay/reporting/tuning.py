@@ -120,7 +120,8 @@ def _budget_words(results: StudyResults, tuning: TuningConfig, facts: dict[str, 
         yield m("tuning.missing", found=facts["jobs_finished"], planned=facts["jobs_planned"])
     points = m(f"tuning.points.{tuning.sampler}")
     parts = [m("tuning.budget", trials=tuning.trials, points=points, metric=metric_name(m, facts["metric"]))]
-    epochs = m.counted("count.epochs", results.study.training.epochs)
+    own = {results.study.training_of(arm).epochs for arm in results.study.arms}
+    epochs = m.counted("count.epochs", own.pop()) if len(own) == 1 else m("tuning.own_epochs")
     parts.append(m("tuning.halving" if tuning.pruning == "halving" else "tuning.no_pruning", epochs=epochs))
     low, high = facts["epochs_low"], facts["epochs_high"]
     if low is not None and low == high:

@@ -51,7 +51,8 @@ def no_value(criterion: str, values: list[dict[str, Any]]) -> DataError:
 
 
 def _refusal(criterion: str, came: str) -> DataError:
+    other = "" if criterion == "repeatability" else "; `repeatability` has one nearly always"
     return DataError(
         f"The criterion {criterion!r} has no value in any run: it needs {_NEEDED[CRITERIA[criterion].needs]}, and "
-        f"{came}. Choose another one; `repeatability` always has."
+        f"{came}. Choose another one{other}."
     )
