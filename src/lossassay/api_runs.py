@@ -8,7 +8,8 @@ from typing import Literal
 from lossassay.biomarkers import fit as fitting
 from lossassay.biomarkers.change.change_table import ChangeColumns, FeatureChanges, check_table_suffix, feature_changes
 from lossassay.biomarkers.decisions import predict as prediction
-from lossassay.biomarkers.exporting.export import Exported, Format, export_run
+from lossassay.biomarkers.exporting.export import Exported, export_run
+from lossassay.biomarkers.exporting.parity import Format
 from lossassay.biomarkers.features import extract as extraction
 from lossassay.biomarkers.features.feature_table import check_suffix
 from lossassay.biomarkers.features.layers import FEATURES, Precision

@@ -14,7 +14,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from lossassay.data.decode import DecodeOptions, Item, NeedsSixteenBits, decode
-from lossassay.data.dicom import read as read_module
+from lossassay.data.dicom import data_set as opening
 from lossassay.data.dicom.read import read_item
 from tests.data.dicom.made import made, noise, save, write
 
@@ -85,8 +85,8 @@ def test_every_frame_of_a_cine_is_its_own(tmp_path: Path) -> None:
 def test_frames_of_one_file_are_read_from_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "cine", noise(5, (4, 32, 32), "uint8", 256))
     looks = []
-    opened = read_module._open
-    monkeypatch.setattr(read_module, "_open", lambda name: looks.append(name) or opened(name))
+    opened = opening._open
+    monkeypatch.setattr(opening, "_open", lambda name: looks.append(name) or opened(name))
     for frame in range(4):
         pixels(path, options(), frame=frame)
     assert len(looks) == 1
@@ -205,6 +205,6 @@ def test_the_grey_of_ybr_is_its_luma() -> None:
 
 def test_nothing_that_identifies_is_read_with_the_pixels(tmp_path: Path) -> None:
     path = write(tmp_path / "one", noise(1), PatientName="Kim^Minsu", PatientID="MRN1", StudyDate="20200101")
-    data_set = read_module.open_data_set(str(path))
+    data_set = opening.open_data_set(str(path))
     assert "Rows" in data_set
     assert not any(keyword in data_set for keyword in ("PatientName", "PatientID", "StudyDate", "SOPInstanceUID"))

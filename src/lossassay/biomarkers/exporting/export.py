@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from lossassay.biomarkers.exporting.export_page import LOAD_EXAMPLE, export_page
+from lossassay.biomarkers.exporting.parity import FORMATS, Format, Parity
 from lossassay.biomarkers.exporting.plain_code import model_code
 from lossassay.biomarkers.exporting.plain_runner import plain_runner
 from lossassay.biomarkers.exporting.portable import PortableNetwork, example_pixels
@@ -32,9 +33,6 @@ from lossassay.data.cache import ImageCache, decode_options, open_cache
 from lossassay.engine.spec import Array
 from lossassay.errors import DataError, ModelError, OutFolderError, unknown_name
 
-Format = Literal["onnx", "torch", "safetensors"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-
 LARGEST_DIFFERENCE = 1e-4  # of probabilities; of features and scores in units of the largest one, if that is above 1
 _MARK = "preprocessing.json"  # a folder that holds it was made by an export
 _FILES = (
@@ -50,25 +48,6 @@ _FILES = (
 )
 _BATCH = 64
 _TEST_PART = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parity:
-    """Largest absolute differences between a written file and the run, over real images.
-
-    Args:
-        format: Which file.
-        features: Of the features.
-        scores: Of the scores.
-        probabilities: Of the probabilities.
-        images: How many images of the test part were compared.
-    """
-
-    format: Format
-    features: float
-    scores: float
-    probabilities: float
-    images: int
 
 
 @dataclass(frozen=True, kw_only=True)

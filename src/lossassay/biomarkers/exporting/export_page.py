@@ -1,13 +1,10 @@
 """The README of an export, and the example that loads its weights."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from lossassay.biomarkers.exporting.parity import Parity
 from lossassay.biomarkers.exporting.plain_code import axes_in_words
 from lossassay.biomarkers.loaded_run import LoadedRun
-
-if TYPE_CHECKING:
-    from lossassay.biomarkers.exporting.export import Parity
 
 LOAD_EXAMPLE = """import torch
 from safetensors.torch import load_file
@@ -56,7 +53,7 @@ python load_example.py
 }
 
 
-def export_page(run: LoadedRun, parity: Sequence["Parity"], left_out: Sequence[str]) -> str:
+def export_page(run: LoadedRun, parity: Sequence[Parity], left_out: Sequence[str]) -> str:
     """Return the README of an export.
 
     Args:

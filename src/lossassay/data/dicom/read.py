@@ -1,7 +1,5 @@
 """One row of a DICOM study → its pixels at the study's size. Runs in the processes that decode."""
 
-import os
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -10,30 +8,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from lossassay.data.decode import Decoded, DecodeOptions, Item, NeedsSixteenBits, fit_image
-from lossassay.data.dicom.attributes import as_int, as_text, tag_of
+from lossassay.data.dicom.attributes import as_int, as_text
+from lossassay.data.dicom.data_set import open_data_set, window_of
 from lossassay.data.dicom.extra import quietly, require_pydicom
-from lossassay.data.dicom.inflate import refuse_bomb
 from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, to_eight_bits
 from lossassay.data.dicom.reasons import HEADER_DAMAGED, UnreadableDicom
 from lossassay.data.dicom.spacing import spacing_of, with_square_pixels
 from lossassay.data.dicom.values import grey_rule, to_grey
+from lossassay.data.dicom.volume import read_volume
 
 Array = npt.NDArray[Any]
-
-# All that is ever read of a file besides its meta information: nothing here says whose image it is.
-_READ = (
-    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelAspectRatio", "PixelSpacing"),
-    *("PixelData", "FloatPixelData", "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
-    *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
-    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
-    *("ImagerPixelSpacing", "NominalScannedPixelSpacing", "SequenceOfUltrasoundRegions"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices", "SliceThickness"),
-    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-    *(f"{colour}PaletteColorLookupTableDescriptor" for colour in ("Red", "Green", "Blue")),
-    *(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
-    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
-)
 
 
 def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
@@ -52,7 +36,7 @@ def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
         DataError: If pydicom is not installed.
     """
     require_pydicom()
-    read = import_module("lossassay.data.dicom.volume").read_volume if options.dimensions == 3 else _read_image
+    read = read_volume if options.dimensions == 3 else _read_image
     try:
         with quietly():
             one: Decoded = read(item, options, deep=deep)
@@ -65,35 +49,6 @@ def read_item(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
         return Decoded(b"", problem="not readable", format="DICOM")
     except Exception:  # a damaged file can raise anything inside a parser
         return Decoded(b"", problem="cannot be read", detail=HEADER_DAMAGED, format="DICOM")
-
-
-def open_data_set(name: str, *, keep: bool = False) -> Any:
-    """Read a whole file; ``keep`` it for the next call, because the frames of a row of rows are in one file.
-
-    Raises:
-        UnreadableDicom: If it is deflated and inflates to too much.
-        OSError: If it cannot be opened.
-    """
-    if not keep:
-        return _open(name)
-    found = os.stat(name)
-    return _kept(name, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=1)
-def _kept(name: str, _modified_ns: int, _size_bytes: int) -> Any:
-    return _open(name)
-
-
-def _open(name: str) -> Any:
-    from pydicom import dcmread
-
-    with open(name, "rb") as file:
-        try:
-            refuse_bomb(file)
-            return dcmread(file, force=True, specific_tags=[tag_of(keyword) for keyword in _READ])
-        except OSError:  # of a length that leads out of the file
-            raise UnreadableDicom(HEADER_DAMAGED) from None
 
 
 def _read_image(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
@@ -123,12 +78,6 @@ def _read_image(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
         notes=("no-pixel-spacing",) if options.spacing_mm is not None and spacing is None else (),
         spacing_mm=0.0 if spacing is None else spacing[0],
     )
-
-
-def window_of(options: DecodeOptions) -> str | tuple[float, float]:
-    """Return the study's window: ``"file"``, ``"full"``, or (centre, width)."""
-    window = options.reading.get("dicom", {}).get("window", "file")
-    return window if isinstance(window, str) else (float(window[0]), float(window[1]))
 
 
 def as_image(pixels: Array) -> Image.Image:

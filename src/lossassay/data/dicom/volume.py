@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lossassay.data.decode import LARGEST_IMAGE_PX, Decoded, DecodeOptions, Item, NeedsSixteenBits
 from lossassay.data.dicom.attributes import as_floats, as_int, as_text, of_frame
+from lossassay.data.dicom.data_set import open_data_set, window_of
 from lossassay.data.dicom.geometry import stack_of
 from lossassay.data.dicom.pixels import check_image, num_frames, stored_pixels, to_eight_bits
 from lossassay.data.dicom.reasons import TOO_FINE, UnreadableDicom
@@ -64,8 +65,6 @@ def read_volume(item: Item, options: DecodeOptions, *, deep: bool) -> Decoded:
 
 def _slices(item: Item) -> Slices:
     """Return the data set and the frame of every slice."""
-    from lossassay.data.dicom.read import open_data_set
-
     data_sets = [open_data_set(name) for name in item.names]
     for data_set in data_sets:
         check_image(data_set, None)
@@ -94,8 +93,6 @@ def _stored(data_set: Any, frame: int | None) -> Array:
 
 def _grey(values: Array, slices: Slices, middle: int, options: DecodeOptions) -> Array:
     """Return [D H W 1]: every slice by its own slope and intercept, all by one window."""
-    from lossassay.data.dicom.read import window_of
-
     window = options.reading.get("volume", {}).get("window") or window_of(options)
     rules = [grey_rule(data_set, frame, _as_window(window)) for data_set, frame in slices]
     same = {float(rule.modality(np.array([0.0]))[0]) for rule in rules} | {
