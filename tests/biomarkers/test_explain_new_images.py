@@ -80,7 +80,7 @@ def test_several_files_keep_their_order_and_say_each_thing_once(run: LoadedRun, 
     found = explain_run(run, [*paths, tmp_path / "broken.png"])
     assert [int(one.pixels[0, 0, 0]) for one in found.images[:2]] == [60, 150]
     np.testing.assert_array_equal(found.images[2].pixels, explain_run(run, [image]).images[0].pixels)
-    assert sorted(codes(found)) == ["other-mode", "unreadable-image"]
+    assert sorted(codes(found)) == ["learnt-from", "other-mode", "unreadable-image"]
     assert found.left_out == 1
     broken = next(one for one in found.findings if one.code == "unreadable-image")
     assert broken.paths == (str(tmp_path / "broken.png"),)

@@ -174,9 +174,10 @@ def test_a_broken_file_of_optuna_stops_no_study(tuned: Path, tmp_path: Path) -> 
 def test_nobody_waits_while_the_file_of_optuna_is_written(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
     written: list[tuple[str, int]] = []
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
 
     def slow(_file: OptunaFile, there: set[str]) -> None:
+        begun.set()
         assert go_on.wait(30)
         written.append((threading.current_thread().name, len(there)))
 
@@ -184,6 +185,7 @@ def test_nobody_waits_while_the_file_of_optuna_is_written(tuned: Path, monkeypat
     with Leases(tuned) as leases:
         look = TuningLook(tuned, read_plan(tuned), pytest.fail, leases)
         assert len(look.finished()) == len(look.finished()) == 4
+        assert begun.wait(30)
         assert written == []
         go_on.set()
         look.finish()
