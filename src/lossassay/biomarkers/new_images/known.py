@@ -9,7 +9,7 @@ from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.groups import hash_groups
 from lossassay.data.manifest import Finding
-from lossassay.study.planning.bench import TRAIN, VALIDATION
+from lossassay.study.planning.bench import PIXELS, TRAIN, VALIDATION
 
 
 def learnt_from(run: LoadedRun, opened: Sequence[ImageCache]) -> Iterator[Finding]:
@@ -22,13 +22,15 @@ def learnt_from(run: LoadedRun, opened: Sequence[ImageCache]) -> Iterator[Findin
         run: The run; images of its training and its validation part count.
         opened: The images.
     """
-    rows = pl.read_parquet(run.folder / "rows.parquet").filter(np.isin(run.parts(), (TRAIN, VALIDATION)))
-    learnt = {name: set(rows[name].drop_nulls()) if name in rows.columns else set() for name in ("group", "pixels")}
+    learnt = np.isin(run.parts(), (TRAIN, VALIDATION))
+    known_patients = set(pl.read_parquet(run.folder / "rows.parquet")["group"].filter(learnt).drop_nulls())
+    stored = run.folder / PIXELS  # folders of earlier versions have none
+    known_pixels = set(pl.read_parquet(stored)["pixels"].filter(learnt)) if stored.is_file() else set()
     pixels = hash_groups([one for cache in opened for one in pixel_digests(cache)])
     patients = [one for cache in opened for one in cache.manifest.rows["group"]]
-    same = [one in learnt["pixels"] for one in pixels]
+    same = [one in known_pixels for one in pixels]
     images = sum(same)
-    others = sum(not own and one in learnt["group"] for own, one in zip(same, patients, strict=True))
+    others = sum(not own and one in known_patients for own, one in zip(same, patients, strict=True))
     if not images and not others:
         return
     counts = [f"{images} are images that it learnt from"] if images else []

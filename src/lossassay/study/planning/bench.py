@@ -22,6 +22,7 @@ from lossassay.study.tuning.chosen import chosen_settings, tuned_arm
 from lossassay.study.tuning.space import with_parameters
 
 TRAIN, VALIDATION, TEST, NO_PART = 0, 1, 2, 3  # values in splits.npy
+PIXELS = "pixels.parquet"  # keyed hash of the pixels of each row; no run reads it
 _ONCE = "tuning_split.npy"  # the same for the patients that are tuned on once
 
 
@@ -65,13 +66,16 @@ def write_bench(plan: Plan, cache: ImageCache, folder: Path, facts: dict[str, An
     """
     rows = plan.manifest.rows.select("row", "label", "group", "source", "part")  # no paths: they can hold patient ids
     exams = [None] * len(rows) if plan.exams is None else plan.exams
-    pixels = hash_groups(pixel_digests(cache))
-    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64), pixels=pl.Series(pixels, dtype=pl.String))
+    rows = rows.with_columns(exam=pl.Series(exams, dtype=pl.Int64))
+    pixels = pl.DataFrame({"pixels": pl.Series(hash_groups(pixel_digests(cache)), dtype=pl.String)})
     parts = np.stack([_part_numbers(own, len(rows)) for own in plan.splits])
     with explained(folder):
         if not _holds_rows(folder / "rows.parquet", rows):
             with replaced(folder / "rows.parquet") as partial:
                 rows.write_parquet(partial)
+        if not _holds(folder / PIXELS, pixels):
+            with replaced(folder / PIXELS) as partial:
+                pixels.write_parquet(partial)
         if not _holds_parts(folder / "splits.npy", parts):
             with replaced(folder / "splits.npy") as partial, partial.open("wb") as file:
                 np.save(file, parts)
@@ -102,21 +106,27 @@ def holds_plan(folder: Path, facts: dict[str, Any], *, command: bool = True) -> 
 
 
 def _holds_rows(path: Path, rows: pl.DataFrame) -> bool:
-    """Whether the same rows stand there, perhaps with hashes by the key of another user or machine."""
+    """Whether the same rows stand there, perhaps with groups hashed by the key of another user or machine."""
+    known = _table(path)
+    return known is not None and known.columns == rows.columns and _by_first_row(known).equals(_by_first_row(rows))
+
+
+def _holds(path: Path, table: pl.DataFrame) -> bool:
+    known = _table(path)
+    return known is not None and known.equals(table)
+
+
+def _table(path: Path) -> pl.DataFrame | None:
     try:
-        known = pl.read_parquet(path)
+        return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
-        return False
-    return known.columns == rows.columns and _by_first_row(known).equals(_by_first_row(rows))
+        return None
 
 
 def _by_first_row(rows: pl.DataFrame) -> pl.DataFrame:
-    """Name each group, and the pixels of equal images, by the first row."""
-    return rows.with_columns(
-        pl.when(pl.col(name).is_not_null()).then(pl.col("row").first().over(name)).alias(name)
-        for name in ("group", "pixels")
-        if name in rows.columns
-    )
+    """Name each group by its first row."""
+    first = pl.col("row").first().over("group")
+    return rows.with_columns(group=pl.when(pl.col("group").is_not_null()).then(first))
 
 
 def _holds_parts(path: Path, parts: Array) -> bool:

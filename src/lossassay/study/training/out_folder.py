@@ -11,14 +11,15 @@ from lossassay.study.folder.leases import FOLDER, Leases
 from lossassay.study.folder.registered import register
 from lossassay.study.folder.results import read_plan
 from lossassay.study.folder.whole_files import explained, write_bytes
-from lossassay.study.planning.bench import holds_plan, write_bench
+from lossassay.study.planning.bench import PIXELS, holds_plan, write_bench
 from lossassay.study.planning.describe import plan_as_data
 from lossassay.study.planning.machine import obstacles
 from lossassay.study.planning.plan import Plan
 
 _OURS = {
-    "runs", "checkpoints", "tuning", FOLDER, "study.toml", "audit.json", "rows.parquet", "splits.npy", "registered.json"
-}  # fmt: skip
+    *("runs", "checkpoints", "tuning", FOLDER, "study.toml", "audit.json", "registered.json"),
+    *("rows.parquet", PIXELS, "splits.npy"),
+}
 
 
 def prepare_folder(study: Study, folder: Path) -> dict[str, Any] | None:
