@@ -1,6 +1,7 @@
 """Images that a run learnt from are recognised, by their pixels and by their patients."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from lossassay.biomarkers.loaded_run import LoadedRun, load_run
 from lossassay.biomarkers.new_images.images import open_new_images
 from lossassay.data.cache import open_cache
+from lossassay.errors import OutFolderError
 from lossassay.study.planning.bench import TEST
 
 
@@ -74,3 +76,15 @@ def test_folders_from_before_pixels_were_stored_still_open(run: LoadedRun, tmp_p
     learnt = np.flatnonzero(run.parts() < TEST)[:2]
     (tmp_path / "new").mkdir()
     assert said(load_run(folder), copied(run, learnt, tmp_path / "new")) == []
+
+
+@pytest.mark.parametrize("name", ["pixels.parquet", "rows.parquet"])
+def test_what_is_damaged_is_named_with_the_command_that_writes_it(run: LoadedRun, tmp_path: Path, name: str) -> None:
+    folder, new = tmp_path / "out", tmp_path / "new"
+    shutil.copytree(run.folder, folder)
+    new.mkdir()
+    damaged = replace(run, folder=folder)
+    copied(run, np.arange(1), new)
+    (folder / name).write_bytes(b"x")
+    with pytest.raises(OutFolderError, match=rf"{name} is missing, empty or damaged.* Give `lossassay run` again"):
+        open_new_images(damaged, new)

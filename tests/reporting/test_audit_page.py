@@ -8,6 +8,8 @@ import pytest
 from lossassay.catalogue.audit_codes import AUDIT_CODES
 from lossassay.errors import OutFolderError
 from lossassay.reporting.audit_page import headline, render_audit, write_audit_page
+from lossassay.reporting.charts.common import LOOK
+from lossassay.reporting.charts.probes import probes
 from lossassay.reporting.messages import load_messages
 from lossassay.study.auditing.audit import AuditResult
 from tests.reporting.fake_audit import fake_audit, fake_pictures, finding
@@ -52,6 +54,12 @@ def test_sections_without_content_are_left_out() -> None:
     assert "No probe was made." in page.text
     assert "Patients" not in page.text
     assert not page.all("svg")
+
+
+def test_the_chart_of_probes_is_valid() -> None:
+    figure = probes(fake_audit().probes, load_messages())
+    assert figure is not None
+    assert figure.chart.configure(**LOOK).to_dict()  # checks it against the schema, which the page does not
 
 
 def test_the_headline_counts_issues_notes_and_patients() -> None:

@@ -43,7 +43,8 @@ def test_the_paper_pair_is_the_same_function_with_a_difference_of_exactly_zero(f
 
 
 def test_every_promised_file_is_there(finished: Path) -> None:
-    for name in ("study.toml", "plan.json", "audit.json", "facts.json", "report.html", "gallery.npz"):
+    names = ("study.toml", "plan.json", "audit.json", "facts.json", "report.html", "gallery.npz")
+    for name in (*names, "rows.parquet", "pixels.parquet", "splits.npy"):
         assert (finished / name).is_file(), name
     store = Store(finished)
     assert len(store.finished()) == 6

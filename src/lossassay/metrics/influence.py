@@ -18,7 +18,6 @@ from lossassay.metrics.shapes import (
     IsTrue,
     Labels,
     Probabilities,
-    is_true,
     ratio,
 )
 
@@ -66,15 +65,12 @@ def influence(metric: str, labels: Labels, probabilities: Probabilities, *, task
 
 def influence_of(metric: str, rows: Checked) -> PerRow:
     """Return `influence` of rows that were checked already, on a yardstick that is defined for their task."""
-    labels, probabilities = rows.labels, rows.probabilities
     if not rows.known.all():
-        return np.full(len(labels), np.nan)
-    if metric == "ece":
-        return _ece(rows)
+        return np.full(len(rows.labels), np.nan)
     if rows.task != "multi_label" and metric in _OF_CONFUSION:
         slope = rows.confusion.sum() * _OF_CONFUSION[metric](rows.confusion)
-        return np.asarray(slope[labels.astype(np.int64), probabilities.argmax(axis=1)])
-    return _OF_ROWS[metric](labels, probabilities, rows.task)
+        return np.asarray(slope[rows.labels.astype(np.int64), rows.probabilities.argmax(axis=1)])
+    return _OF_ROWS[metric](rows)
 
 
 # Slopes: derivatives with respect to each cell of the confusion matrix. Each yardstick stays the same when all counts
@@ -145,13 +141,13 @@ def _of_mean(values: PerRow) -> PerRow:
     return np.asarray(values - values.mean()) if len(values) else values
 
 
-def _accuracy(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    right = (probabilities > 0.5) == is_true(labels, probabilities.shape[1])
+def _accuracy(rows: Checked) -> PerRow:
+    right = (rows.probabilities > 0.5) == rows.truth
     return _of_mean(right.mean(axis=1))
 
 
-def _macro_f1(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    truth, said = is_true(labels, probabilities.shape[1]), probabilities > 0.5
+def _macro_f1(rows: Checked) -> PerRow:
+    truth, said = rows.truth, rows.probabilities > 0.5
     twice_right, named = 2.0 * (truth & said), truth.astype(float) + said
     whole = named.sum(axis=0)
     f1 = np.nan_to_num(ratio(twice_right.sum(axis=0), whole))
@@ -159,23 +155,23 @@ def _macro_f1(labels: Labels, probabilities: Probabilities, task: Task) -> PerRo
     return np.asarray(len(truth) * of_label.mean(axis=1))
 
 
-def _nll(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    half_step = float(np.finfo(probabilities.dtype).epsneg) / 2 if task == "multi_label" else 0.0
-    exact = probabilities.astype(float)
-    if task != "multi_label":
-        exact = exact[np.arange(len(labels)), labels.astype(np.int64)][:, None]
+def _nll(rows: Checked) -> PerRow:
+    exact = rows.probabilities.astype(float)
+    if rows.task != "multi_label":
+        exact = exact[np.arange(len(exact)), rows.labels.astype(np.int64)][:, None]
     else:
-        exact = np.where(labels > 0.5, exact, np.maximum(1 - exact, half_step))
+        half_step = float(np.finfo(rows.probabilities.dtype).epsneg) / 2
+        exact = np.where(rows.labels > 0.5, exact, np.maximum(1 - exact, half_step))
     return _of_mean(-np.log(np.maximum(exact, _SMALLEST)).mean(axis=1))
 
 
-def _brier(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    squares = np.square(probabilities.astype(float) - is_true(labels, probabilities.shape[1]))
-    return _of_mean(squares.mean(axis=1) if task == "multi_label" else squares.sum(axis=1))
+def _brier(rows: Checked) -> PerRow:
+    squares = np.square(rows.probabilities.astype(float) - rows.truth)
+    return _of_mean(squares.mean(axis=1) if rows.task == "multi_label" else squares.sum(axis=1))
 
 
-def _macro_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    return _mean_over_classes(_auroc(is_true(labels, probabilities.shape[1]), probabilities))
+def _macro_auroc(rows: Checked) -> PerRow:
+    return _mean_over_classes(_auroc(rows.truth, rows.probabilities))
 
 
 def _auroc(truth: IsTrue, scores: Probabilities) -> PerRowAndClass:
@@ -193,17 +189,16 @@ def _auroc(truth: IsTrue, scores: Probabilities) -> PerRowAndClass:
     return _unsorted(values, order)
 
 
-def _ranked_probability_score(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    return _of_mean(ranked_probability_scores(is_true(labels, probabilities.shape[1]), probabilities))
+def _ranked_probability_score(rows: Checked) -> PerRow:
+    return _of_mean(ranked_probability_scores(rows.truth, rows.probabilities))
 
 
-def _threshold_auroc(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    return _mean_over_classes(_auroc(*above_thresholds(labels, probabilities)))
+def _threshold_auroc(rows: Checked) -> PerRow:
+    return _mean_over_classes(_auroc(*above_thresholds(rows.labels, rows.probabilities)))
 
 
-def _macro_average_precision(labels: Labels, probabilities: Probabilities, task: Task) -> PerRow:
-    truth = is_true(labels, probabilities.shape[1])
-    columns = zip(truth.T, probabilities.T, strict=True)
+def _macro_average_precision(rows: Checked) -> PerRow:
+    columns = zip(rows.truth.T, rows.probabilities.T, strict=True)
     return _mean_over_classes(np.stack([_average_precision(*column) for column in columns], axis=1))
 
 
@@ -258,13 +253,14 @@ _OF_CONFUSION: dict[str, Callable[[Counts], OfCells]] = {
     "mean_absolute_grade_error": _absolute_grade_slope,
 }
 
-_OF_ROWS: dict[str, Callable[[Labels, Probabilities, Task], PerRow]] = {
+_OF_ROWS: dict[str, Callable[[Checked], PerRow]] = {
     "accuracy": _accuracy,
     "macro_f1": _macro_f1,
     "macro_auroc": _macro_auroc,
     "macro_average_precision": _macro_average_precision,
     "nll": _nll,
     "brier": _brier,
+    "ece": _ece,
     "ranked_probability_score": _ranked_probability_score,
     "threshold_auroc": _threshold_auroc,
 }

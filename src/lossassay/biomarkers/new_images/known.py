@@ -9,6 +9,7 @@ from lossassay.biomarkers.loaded_run import LoadedRun
 from lossassay.data.cache import ImageCache, pixel_digests
 from lossassay.data.groups import hash_groups
 from lossassay.data.manifest import Finding
+from lossassay.study.folder.results import readable
 from lossassay.study.planning.bench import PIXELS, TRAIN, VALIDATION
 
 
@@ -21,11 +22,15 @@ def learnt_from(run: LoadedRun, opened: Sequence[ImageCache]) -> Iterator[Findin
     Args:
         run: The run; images of its training and its validation part count.
         opened: The images.
+
+    Raises:
+        OutFolderError: If what is stored of the study's rows is damaged.
     """
     learnt = np.isin(run.parts(), (TRAIN, VALIDATION))
-    known_patients = set(pl.read_parquet(run.folder / "rows.parquet")["group"].filter(learnt).drop_nulls())
+    rows = readable(run.folder / "rows.parquet", pl.read_parquet)
+    known_patients = set(rows["group"].filter(learnt).drop_nulls())
     stored = run.folder / PIXELS  # folders of earlier versions have none
-    known_pixels = set(pl.read_parquet(stored)["pixels"].filter(learnt)) if stored.is_file() else set()
+    known_pixels = set(readable(stored, pl.read_parquet)["pixels"].filter(learnt)) if stored.is_file() else set()
     pixels = hash_groups([one for cache in opened for one in pixel_digests(cache)])
     patients = [one for cache in opened for one in cache.manifest.rows["group"]]
     same = [one in known_pixels for one in pixels]
@@ -33,12 +38,12 @@ def learnt_from(run: LoadedRun, opened: Sequence[ImageCache]) -> Iterator[Findin
     others = sum(not own and one in known_patients for own, one in zip(same, patients, strict=True))
     if not images and not others:
         return
-    counts = [f"{images} are images that it learnt from"] if images else []
-    counts += [f"{others} show patients whose {'other ' if images else ''}images it learnt from"] if others else []
+    counts = [f"{images:,} are images that it learnt from"] if images else []
+    counts += [f"{others:,} show patients whose {'other ' if images else ''}images it learnt from"] if others else []
     yield Finding(
         code="learnt-from",
         severity="note",
-        message=f"Of {len(pixels)} images {' and '.join(counts)} (its training or validation part), so it knows them "
+        message=f"Of {len(pixels):,} images {' and '.join(counts)} (its training or validation part), so it knows them "
         "better than it would know others.",
         advice="Leave them out before you judge the run by what it says of them.",
     )

@@ -156,10 +156,9 @@ def arms(results: StudyResults, messages: Messages) -> Figure | None:
     x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=12), axis=alt.Axis(tickCount=9))
     layers = [*_single_runs(results, messages, metric), *_means(means, metric, messages, x)]
     n: Any = means["replicates"].max()
-    circles = messages.text(
-        "chart.arms.circles" if n <= _MOST_CIRCLES else "chart.arms.few_circles", n=n, shown=_MOST_CIRCLES
-    )
-    subtitle = messages.text("chart.arms.subtitle", level=level(results.facts)) + " " + circles
+    circles = "chart.arms.circles" if n <= _MOST_CIRCLES else "chart.arms.few_circles"
+    subtitle = messages.text("chart.arms.subtitle", level=level(results.facts))
+    subtitle += " " + messages.text(circles, n=formatting.count(n), shown=_MOST_CIRCLES)
     if means["population_low"].count():
         subtitle += " " + messages.text("chart.arms.population")
     return Figure(

@@ -23,6 +23,8 @@ _Content = TypeVar("_Content")
 _MADE_BY = {  # of what an analysis does not write
     "audit.json": "Give `lossassay run` again with the same study and folder: it looks at the data anew",
     "gallery.npz": "Give `lossassay run` again with the same study and folder: it chooses the images anew",
+    "rows.parquet": "Give `lossassay run` again with the same study and folder: it writes it anew",
+    "pixels.parquet": "Give `lossassay run` again with the same study and folder: it writes it anew",
 }
 
 
@@ -116,11 +118,11 @@ def load_results(folder: str | Path) -> StudyResults:
         folder=folder,
         study=load_study(folder / "study.toml"),
         plan=read_plan(folder),
-        tables={name: _readable(_of_table(folder, name), pl.read_parquet) for name in names},
-        facts=_readable(folder / "facts.json", _json),
+        tables={name: readable(_of_table(folder, name), pl.read_parquet) for name in names},
+        facts=readable(folder / "facts.json", _json),
         findings=read_findings(folder),
-        gallery=_readable(folder / "gallery.npz", _gallery) if (folder / "gallery.npz").is_file() else None,
-        biomarkers=_readable(later, _json) if later.is_file() else None,
+        gallery=readable(folder / "gallery.npz", _gallery) if (folder / "gallery.npz").is_file() else None,
+        biomarkers=readable(later, _json) if later.is_file() else None,
     )
 
 
@@ -130,18 +132,22 @@ def read_findings(folder: Path) -> tuple[dict[str, Any], ...]:
     Raises:
         OutFolderError: If audit.json cannot be read.
     """
-    return _readable(folder / "audit.json", _findings)
+    return readable(folder / "audit.json", _findings)
 
 
 def _of_table(folder: Path, name: str) -> Path:
     return folder / "tables" / f"{name}.parquet"
 
 
-def _readable(path: Path, read: Callable[[Path], _Content]) -> _Content:
-    """Read a file of the analysis.
+def readable(path: Path, read: Callable[[Path], _Content]) -> _Content:
+    """Read a file of an out folder that a command can write anew.
+
+    Args:
+        path: The file.
+        read: What reads it.
 
     Raises:
-        OutFolderError: If it is damaged.
+        OutFolderError: If it is damaged, with the command.
     """
     try:
         return read(path)
